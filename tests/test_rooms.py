@@ -23,9 +23,9 @@ from tests.support.imports import (
 pytestmark = pytest.mark.together
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal, control
-# socket and cgroup, the names of its variables, the files of collected data, which certificates, hosts and
-# web pages it takes, how values become JSON, and how a part of a table is described to the process of a batch
-# job.
+# socket and cgroup, the names of its variables, the formats of its log, the files of collected data, which
+# certificates, hosts and web pages it takes, how values become JSON, and how a part of a table is described
+# to the process of a batch job.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.authentication",
     "mlmagic.scoring.batch.tables",
@@ -42,6 +42,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.http.tls",
     "mlmagic.scoring.limits",
     "mlmagic.scoring.log_rotation",
+    "mlmagic.scoring.logs",
     "mlmagic.scoring.outputs.json_encoder",
     "mlmagic.scoring.process_title",
     "mlmagic.scoring.recorder",

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import click
 
 from mlmagic._version import __version__
+from mlmagic.cli.alerts import alert
 from mlmagic.cli.base import Commands
 from mlmagic.cli.batch import batch
 from mlmagic.cli.collected_data import add_labels, collected_data
@@ -69,7 +70,7 @@ def cli() -> None:
 
 _GROUPS = (
     *(model, service, endpoint, environment, computetarget, config, profile, package, batch, events),
-    *(drift, pipeline, prometheus, workspace),
+    *(alert, drift, pipeline, prometheus, workspace),
 )
 for _group in _GROUPS:
     cli.add_command(_group)

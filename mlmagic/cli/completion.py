@@ -27,6 +27,7 @@ complete_profiles = _listed("assets", "profile")
 complete_batch_jobs = _listed("assets", "batch-job")
 complete_clusters = _listed("assets", "compute target")
 complete_subscriptions = _listed("subscriptions")
+complete_alert_rules = _listed("alert rules")
 
 
 def complete_revisions(ctx: click.Context, option: click.Parameter, begun: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,8 @@ from mlmagic.cli.deployment_options import (
 from mlmagic.cli.deployment_progress import run_and_follow
 from mlmagic.cli.output import done, echo, end_with, output, result, say, show, show_listing
 from mlmagic.cli.records import deleted, service_record
-from mlmagic.cli.script_options import all_of, inference, model_ids, models, script
+from mlmagic.cli.script_options import all_of, inference, model_ids, models, of_rows, script
+from mlmagic.core.log_arguments import GROUP, ROWS
 from mlmagic.errors import InvalidConfig
 
 if TYPE_CHECKING:
@@ -136,8 +137,20 @@ def run_service(name: str, data: str | None) -> None:
         show(opened.requests.score(name, body))
 
 
+def _log_filters(command: Command) -> Command:
+    return all_of(of_rows(ROWS, GROUP), command)
+
+
 @service.command("logs")
-@service_name
+@option(
+    *("-n", "--name", "names"),
+    multiple=True,
+    shell_complete=complete_services,
+    help="Its name; may repeat.",
+    group="Service",
+)
+@option("--all", "of_all", is_flag=True, help="The logs of all services.", group="Service")
+@_log_filters
 @option(
     *("-l", "--num-lines", "lines"),
     also=("--num_lines",),
@@ -149,19 +162,27 @@ def run_service(name: str, data: str | None) -> None:
 @option("-f", "--follow", "following", is_flag=True, help="Print new lines too, until it is interrupted.")
 @option("--events", "events", is_flag=True, help="Print the service's events instead of its log.")
 @option("-i", "--init", "init", is_flag=True, hidden=True)  # the log of init() is in the same log
-def service_logs(name: str, lines: int, following: bool, events: bool, init: bool) -> None:
-    """Print the log of a service, or its events.
+def service_logs(
+    names: Sequence[str],
+    of_all: bool,
+    lines: int,
+    following: bool,
+    events: bool,
+    init: bool,
+    **filters: str | None,
+) -> None:
+    """Print the log of a service, or its events; of several services, the merged log.
 
     \b
     Examples:
-      mlmagic service logs -n diabetes-svc
       mlmagic service logs -n diabetes-svc -l 200 --follow
       mlmagic service logs -n diabetes-svc --events
+      mlmagic service logs --all --level error --since 1h
     """
     from mlmagic.widgets.log_lines import log_lines
 
     with engine() as opened:
-        found = log_lines(opened, name, lines, follow=following, events=events)
+        found = log_lines(opened, names, lines, filters, of_all=of_all, follow=following, events=events)
         if following:
             for line in found:
                 echo(line)

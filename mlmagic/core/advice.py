@@ -177,6 +177,11 @@ FIRST = {
         "mlmagic drift run -n SERVICE --baseline DATA",
         "DriftCheck.run(workspace, service, baseline)",
     ),
+    "alert rule": Way(
+        "%alert create NAME --condition CONDITION",
+        "mlmagic alert create -n NAME --condition CONDITION",
+        "workspace.engine.alerts.create(rule)",
+    ),
     "subscription": Way(
         "%subscribe NAME --endpoint URL",
         "mlmagic events subscribe -n NAME --endpoint URL",

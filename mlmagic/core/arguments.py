@@ -415,7 +415,7 @@ TABLE: tuple[Argument, ...] = (
          "Default: no limit.", rule=POSITIVE, key=f"{_COLLECTION}.retentionGB",
          options=("--collection-retention-gb",), metavar="GB"),
     _row("enable_app_insights", bool, _B,
-         "Send requests and the log to the OpenTelemetry collector of OTEL_EXPORTER_OTLP_ENDPOINT.",
+         "Send requests and log to the collector of OTEL_EXPORTER_OTLP_ENDPOINT or to Application Insights.",
          on=CONTAINERS, default=False,
          key="appInsightsEnabled"),
     _row("period_seconds", int, _B, "Seconds between two liveness probes.", on=CLUSTERS, default=10,

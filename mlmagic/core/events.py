@@ -52,6 +52,8 @@ class EventKind(StrEnum):
     RUN_COMPLETED = "RunCompleted"
     RUN_STATUS_CHANGED = "RunStatusChanged"
     DATASET_DRIFT_DETECTED = "DatasetDriftDetected"
+    ALERT_FIRED = "AlertFired"
+    ALERT_RESOLVED = "AlertResolved"
 
 
 @dataclass(frozen=True, slots=True)

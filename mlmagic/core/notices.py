@@ -1,4 +1,4 @@
-"""Notices for webhook subscribers: Azure ML v1's five events, with their subjects and data.
+"""Notices for webhook subscribers: Azure ML v1's five events, with their subjects and data, and alerts.
 
 A notice is built from an event of the log alone: as long as the event exists, the same notice can be built
 again, with the same id. Failed or cancelled registrations and deployments send no notice, as in Azure ML v1;
@@ -17,16 +17,20 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from mlmagic.core.events import Event, EventKind, endpoint_subject
+from mlmagic.core.alert import AlertRule
+from mlmagic.core.events import Event, EventKind, endpoint_subject, service_subject
 from mlmagic.errors import InvalidConfig
 
-NAMESPACE = "Microsoft.MachineLearningServices"
+NAMESPACE, OWN_NAMESPACE = "Microsoft.MachineLearningServices", "mlmagic"
+ALERTS = (EventKind.ALERT_FIRED, EventKind.ALERT_RESOLVED)
+"""Azure ML v1 has no such events; their data has the names of Azure Monitor's common alert schema."""
 PUBLISHED = (
     EventKind.MODEL_REGISTERED,
     EventKind.MODEL_DEPLOYED,
     EventKind.RUN_COMPLETED,
     EventKind.RUN_STATUS_CHANGED,
     EventKind.DATASET_DRIFT_DETECTED,
+    *ALERTS,
 )
 """The kinds of events that are sent to subscribers."""
 NOTICE_DATA = "told"
@@ -81,14 +85,14 @@ def notice_of(event: Event, workspace: str) -> Notice | None:
 
 def full_type(kind: str) -> str:
     """The event type of a kind, with its namespace, as envelopes have it."""
-    return f"{NAMESPACE}.{kind}"
+    return f"{OWN_NAMESPACE if kind in ALERTS else NAMESPACE}.{kind}"
 
 
 def published_kind(name: str) -> EventKind:
     """The kind called ``name``, with or without its namespace, in any case; raises `InvalidConfig`."""
-    short = str(name).strip().lower().removeprefix(f"{NAMESPACE.lower()}.")
+    given = str(name).strip().lower()
     for kind in PUBLISHED:
-        if short == kind.lower():
+        if given in (kind.lower(), full_type(kind).lower()):
             return kind
     raise InvalidConfig("event type", name, f"must be one of {', '.join(PUBLISHED)}")
 
@@ -176,6 +180,34 @@ def dataset_drift_detected(
             "DriftCoefficient": coefficient,
             "StartTime": start.isoformat() if start else None,
             "EndTime": end.isoformat() if end else None,
+        },
+    )
+
+
+def alert_changed(
+    rule: AlertRule,
+    service_id: str,
+    service: str,
+    *,
+    fired: float,
+    resolved: float | None = None,
+    value: str = "",
+) -> Happening:
+    """The event of an alert that fires, or that is ``resolved``; ``value`` is what was measured."""
+    times = (datetime.fromtimestamp(each, UTC).isoformat() if each else None for each in (fired, resolved))
+    return Happening(
+        EventKind.ALERT_FIRED if resolved is None else EventKind.ALERT_RESOLVED,
+        service_subject(service),
+        {
+            "AlertRule": rule.name,
+            "Severity": str(rule.severity),
+            "MonitorCondition": "Fired" if resolved is None else "Resolved",
+            "Condition": rule.words,
+            "Value": value,
+            "ServiceName": service,
+            "ServiceId": service_id,
+            **dict(zip(("FiredDateTime", "ResolvedDateTime"), times, strict=True)),
+            "Description": rule.description,
         },
     )
 

@@ -92,6 +92,12 @@ class TrafficHistory:
         """The beginning of the 15 minutes, in seconds since the epoch."""
         return self.until - WINDOW_SECONDS
 
+    def last(self, seconds: float) -> TrafficPoint:
+        """All of the last ``seconds`` as one interval."""
+        start = self.until - seconds
+        parts = [part_of(point, start, self.until) for point in self.points]
+        return _sum([part for part in parts if part is not None], self.until, seconds)
+
     def resampled(self, buckets: int = BUCKETS) -> tuple[TrafficPoint, ...]:
         """The 15 minutes as equal intervals, oldest first, those without requests included."""
         length = WINDOW_SECONDS / buckets

@@ -11,6 +11,7 @@ import json
 import os
 import threading
 
+from mlmagic.engine.alerts.alerts import Alerts
 from mlmagic.engine.assets import Assets
 from mlmagic.engine.batch.batch import Batch
 from mlmagic.engine.batch.jobs import BatchJobs
@@ -32,6 +33,7 @@ from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.follows import Follows
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.live_reload import LiveReload
+from mlmagic.engine.services.logs import Logs
 from mlmagic.engine.services.parity import ParityChecks
 from mlmagic.engine.services.renewals import Renewals
 from mlmagic.engine.services.replays import Replays
@@ -80,6 +82,7 @@ class Engine:
         self.services = Services(
             self.memory, self.targets, self.bus, self.models, self.keys, self.supervision
         )
+        self.logs = Logs(self.services)
         self.renewals = Renewals(self.memory, self.models, self.services)
         self.replicas = Replicas(
             self.memory, self.targets, self.bus, self.services, self.keys, self.supervision
@@ -99,6 +102,7 @@ class Engine:
         self.follows = Follows(self.memory, self.supervision.ensure)
         self.events = Events(self.memory, on_news)
         self.drift = Drift(self.memory, self.collected_data, on_news)
+        self.alerts = Alerts(self.memory, self.supervision.ensure)
         self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
         self.pipeline_endpoints = PipelineEndpoints(self.memory, self.supervision.ensure_for_pipelines)
         self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)

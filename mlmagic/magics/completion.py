@@ -12,6 +12,7 @@ from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMa
 
 from mlmagic.core.curated import CURATED
 from mlmagic.core.model import FRAMEWORKS
+from mlmagic.magics.alerts import ACTIONS as ALERT_ACTIONS
 from mlmagic.magics.endpoints import ACTIONS as ENDPOINT_ACTIONS
 from mlmagic.magics.environments import VERBS as ENVIRONMENT_VERBS
 from mlmagic.magics.session import MLMagic
@@ -42,6 +43,7 @@ _KINDS = {
     "redeliver": "subscriptions",
     "delete_deliveries": "subscriptions",
     "deliveries": "subscriptions",
+    "service": "services",
 }
 _POSITIONS = {
     "register": ("variables_and_files", ""),
@@ -54,7 +56,7 @@ _POSITIONS = {
     "rollout": ("endpoints", "endpoint_versions", ""),
     "revisions": ("services", ""),
     "score": ("services", "variables"),
-    "logs": ("services", ""),
+    "logs": ("services",),
     "delete": ("services",),
     "score_script": ("model_names", ""),
     "environment": ("environment_verbs", "environments"),
@@ -63,6 +65,7 @@ _POSITIONS = {
     "follow": ("services", ""),
     "unfollow": ("services", ""),
     "collected": ("services", ""),
+    "alert": ("alert_actions", "alert_rules"),
 }
 # A magic at the start of a line, or assigned; not the remainder operator.
 _LINE = re.compile(r"\s*(?:[^\s=%][^=%]*=\s*)?%{1,2}(\w+)(\s.*)")
@@ -123,6 +126,8 @@ class Completion:
             "environments": self._environment_names,
             "environment_verbs": lambda: ENVIRONMENT_VERBS,
             "subscriptions": self._subscription_names,
+            "alert_actions": lambda: ALERT_ACTIONS,
+            "alert_rules": self._alert_rule_names,
             "scripts": lambda: self._session.script_names,
             "targets": self._targets,
             "frameworks": lambda: FRAMEWORKS,
@@ -171,6 +176,10 @@ class Completion:
     def _subscription_names(self) -> list[str]:
         engine = self._opened()
         return [] if engine is None else [each.name for each in engine.events.subscriptions()]
+
+    def _alert_rule_names(self) -> list[str]:
+        engine = self._opened()
+        return [] if engine is None else [each.name for each in engine.alerts.list()]
 
     def _opened(self) -> Engine | None:
         """The engine, opened only if its workspace exists."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from IPython.core.interactiveshell import InteractiveShell
 
+from mlmagic.magics.alerts import AlertMagics
 from mlmagic.magics.batch import BatchMagics
 from mlmagic.magics.collected_data import CollectedDataMagics
 from mlmagic.magics.completion import Completion
@@ -38,6 +39,7 @@ _GROUPS = (
     BatchMagics,
     CollectedDataMagics,
     DriftMagics,
+    AlertMagics,
     EventMagics,
 )
 _ATTRIBUTE = "_mlmagic_extension"

@@ -7,6 +7,8 @@ from typing import Any
 
 from IPython.core.magic import line_cell_magic, line_magic, magics_class, no_var_expand
 
+from mlmagic.core.log_arguments import GROUP as FILTER_GROUP
+from mlmagic.core.log_arguments import ROWS as FILTERS
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.cell_lines import cells_of, naming_cells
@@ -23,6 +25,7 @@ from mlmagic.magics.options import (
     thing,
     variable,
     with_parser,
+    with_rows,
 )
 from mlmagic.visible_text import visible
 
@@ -111,31 +114,42 @@ class ServiceMagics(SessionMagics):
 
     @line_magic
     @parsed
-    @argument("name", help="The service.", metavar="NAME")
+    @argument("names", nargs="*", metavar="NAME", help="The services.")
+    @argument("--all", dest="of_all", action="store_true", help="The logs of all services.")
     @argument(
         "-n",
         "--lines",
         type=number("lines", int, above=0),
-        default=50,
         metavar="COUNT",
-        help="Number of the last lines to print. Default: 50.",
+        help="Number of the last lines to print. Default: 50, or 5000 with a filter.",
     )
     @argument("-f", "--follow", action="store_true", help="Print new lines too, until it is interrupted.")
     @argument("--events", action="store_true", help="Print the service's events instead of its log.")
+    @with_rows(FILTERS, FILTER_GROUP)
     @out("the text, which is not printed then,")
     def logs(self, args: Arguments) -> Any:
-        """Print the log of a service, or its events.
+        """Print the log of a service, or its events; of several services, the merged log.
 
         Examples:
-          %logs diabetes-svc
           %logs diabetes-svc -n 200 --follow
           %logs diabetes-svc --events
+          %logs --all --level error --since 1h
         """
         from mlmagic.widgets.log_lines import log_lines
 
         if args.out and args.follow:
             raise UsageError("--out and --follow exclude each other", hint="A followed log has no end.")
-        lines = log_lines(self.session.engine, args.name, args.lines, follow=args.follow, events=args.events)
+        filters = {row.name: getattr(args, row.name) for row in FILTERS}
+        count = args.lines or (5000 if any(filters.values()) else 50)
+        lines = log_lines(
+            self.session.engine,
+            args.names,
+            count,
+            filters,
+            of_all=args.of_all,
+            follow=args.follow,
+            events=args.events,
+        )
         if args.out:
             self.assign(args.out, "\n".join(lines))
             return

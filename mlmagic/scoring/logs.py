@@ -5,6 +5,10 @@ write whole lines, with the id of the request they belong to:
 
     text    [9f0c...] received 3 rows
     json    {"time": "2026-01-31T12:00:00.000Z", "stream": "stdout", "request_id": "9f0c...", "message": ...}
+    cri     2026-01-31T12:00:00.000Z stdout F [9f0c...] received 3 rows
+
+The last is how container runtimes write a container's output into a file (Kubernetes' CRI). The local target
+asks for it, and shows the text alone.
 
 Where several processes serve, a line begins with ``[replica 2]``, or has ``"replica": 2``.
 """
@@ -22,7 +26,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 FORMAT = "MLMAGIC_LOG_FORMAT"
-FORMATS = ("text", "json")
+FORMATS = TEXT, JSON, CRI = ("text", "json", "cri")
 
 Identify = Callable[[], str]
 Listener = Callable[[str, str, str], None]
@@ -58,7 +62,7 @@ class RequestLines(io.TextIOBase):
         self._inner = inner
         self._name = name
         self._replica = replica
-        self._json = form == "json"
+        self._form = form
         self._unfinished = threading.local()
         self._lock = threading.Lock()
         self._lost = 0
@@ -124,16 +128,21 @@ class RequestLines(io.TextIOBase):
             self._reason = error.strerror or str(error)
 
     def _line(self, line: str, mark: str) -> str:
-        if not self._json:
-            start = "" if self._replica is None else f"[replica {self._replica}] "
-            return f"{start}[{mark}] {line}\n" if mark else f"{start}{line}\n"
+        if self._form == TEXT:
+            return f"{self._text(line, mark)}\n"
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        if self._form == CRI:
+            return f"{now} {self._name} F {self._text(line, mark)}\n"
         record: dict[str, str | int] = {"time": now, "stream": self._name}
         if self._replica is not None:
             record["replica"] = self._replica
         if mark:
             record["request_id"] = mark
         return json.dumps({**record, "message": line}, ensure_ascii=False) + "\n"
+
+    def _text(self, line: str, mark: str) -> str:
+        start = "" if self._replica is None else f"[replica {self._replica}] "
+        return f"{start}[{mark}] {line}" if mark else f"{start}{line}"
 
 
 def listen(listener: Listener) -> None:
@@ -150,8 +159,9 @@ def follow(follower: Callable[[Identify | None], None]) -> None:
 
 
 def log_format(environment: Mapping[str, str] = os.environ) -> str:
-    """``text`` unless the environment says ``json``."""
-    return "json" if environment.get(FORMAT, "").strip().lower() == "json" else "text"
+    """``text`` unless the environment says another one of `FORMATS`."""
+    said = environment.get(FORMAT, "").strip().lower()
+    return said if said in FORMATS else TEXT
 
 
 def mark_lines(form: str, replica: int | None = None) -> None:

@@ -13,11 +13,13 @@ from typing import Literal
 
 from mlmagic.scoring.start_errors import StartFailed
 from mlmagic.scoring.telemetry.destination import (
+    CONNECTION_STRING,
     ENABLED,
     ENDPOINT,
     has_endpoint,
     is_enabled,
     loopback_endpoints,
+    sends_to_azure_monitor,
 )
 
 Kind = Literal["text", "integer", "switch"]
@@ -62,12 +64,13 @@ class Setting:
 
 
 _INSIGHTS = (
-    "Application Insights needs Azure. With AML_APP_INSIGHTS_ENABLED=true, requests and the log go to the "
-    f"OpenTelemetry collector at {ENDPOINT}"
+    "Application Insights takes a connection string. With AML_APP_INSIGHTS_ENABLED=true, requests and the "
+    f"log go to the OpenTelemetry collector at {ENDPOINT}, or to the resource of {CONNECTION_STRING}"
 )
 _NOWHERE = (
     f"there is no {ENDPOINT}. Set it to the address of an OpenTelemetry collector, such as "
-    "http://collector:4318. Without one, requests, errors and latencies are at GET /metrics, and what the "
+    f"http://collector:4318, or {CONNECTION_STRING} to that of an Application Insights resource. Without "
+    "one, requests, errors and latencies are at GET /metrics, and what the "
     "script prints is in the log of the service"
 )
 
@@ -130,7 +133,8 @@ def without_effect(environment: Mapping[str, str], *, in_container: bool = False
         value = environment.get(setting.name, "").strip()
         if setting.reason and value and setting.asks(value):
             found.setdefault(setting.reason, []).append(setting.shown(value))
-    if is_enabled(environment) and not has_endpoint(environment):
+    has_destination = has_endpoint(environment) or sends_to_azure_monitor(environment)
+    if is_enabled(environment) and not has_destination:
         found.setdefault(_NOWHERE, []).append(f"{ENABLED}=true")
     sentences = [
         f"{' and '.join(names)} {'has' if len(names) == 1 else 'have'} no effect: {reason}."

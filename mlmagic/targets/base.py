@@ -17,6 +17,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar, Generic, TypeVar
 
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, ServiceSpec
 from mlmagic.errors import NotSupported
@@ -240,3 +241,12 @@ class ComputeTarget(ABC, Generic[H]):
     def log_size(self, handle: H) -> int:
         """The length of the service's log, in bytes or lines; 0 if the service is gone."""
         raise NotSupported(self.name, "tell the size of a log")
+
+    # times_logs
+
+    def timed_logs(self, handle: H, *, tail: int = 200, follow: bool = False) -> Iterator[TimedLine]:
+        """The lines of `logs`, each with its time; a line of which that is not known has None.
+
+        Without ``follow``, the lines of several replicas are in the order of their times.
+        """
+        raise NotSupported(self.name, "tell when the lines of a log were written")

@@ -69,6 +69,9 @@ class Capabilities:
     sizes_logs: bool = False
     """It knows the size of a service's log without reading it: `log_size`."""
 
+    times_logs: bool = False
+    """It knows when the lines of a log were written: `timed_logs`."""
+
 
 METHODS: Mapping[str, tuple[str, ...]] = {
     "has_contexts": (),
@@ -89,5 +92,6 @@ METHODS: Mapping[str, tuple[str, ...]] = {
     "records_traffic": ("traffic",),
     "lists_packages": ("packages",),
     "sizes_logs": ("log_size",),
+    "times_logs": ("timed_logs",),
 }
 """The methods of `ComputeTarget` that a target overrides for each capability."""

@@ -265,6 +265,27 @@ traffic_counts = Table(
     Column("counts", record(), nullable=False),
 )
 
+alert_rules = Table(
+    "alert_rules",
+    metadata,
+    Column("name", name(64), primary_key=True),
+    Column("definition", record(), nullable=False),
+)
+
+# The alerts that are pending or firing: an inactive one has no row.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("rule", name(64), primary_key=True),
+    Column("service_id", name(32), primary_key=True),
+    Column("state", name(16), nullable=False),
+    Column("since", Float, nullable=False),
+    Column("checked_time", Float, nullable=False),
+    Column("severity", name(16), nullable=False),
+    Column("condition", prose(), nullable=False),
+    Column("value", prose(), nullable=False),
+)
+
 # One row: the id of this workspace, for stores that several workspaces share.
 workspace = Table("workspace", metadata, Column("id", name(32), primary_key=True))
 
@@ -374,6 +395,12 @@ def m014_endpoints(connection: Connection) -> None:
         if column not in there:
             kind = services.c[column].type.compile(connection.dialect)
             connection.execute(text(f"ALTER TABLE services ADD COLUMN {column} {kind}"))
+
+
+@migration
+def m015_alerts(connection: Connection) -> None:
+    for table in (alert_rules, alerts):
+        table.create(connection, checkfirst=True)
 
 
 def now(connection: Connection) -> float:

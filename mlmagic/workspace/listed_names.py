@@ -21,14 +21,15 @@ QUERIES: Mapping[str, str] = {
     "revisions": "SELECT number FROM revisions WHERE service_id = (SELECT id FROM services WHERE name = ?)"
     " ORDER BY number",
     "subscriptions": "SELECT name FROM subscriptions ORDER BY name",
+    "alert rules": "SELECT name FROM alert_rules ORDER BY name",
     "assets": _ASSETS,
 }
 _WAIT_SECONDS = 1.0
 
 
 def listed_names(location: Location, what: str, *values: str) -> list[str]:
-    """Names of ``services``, ``subscriptions`` or ``assets`` of a kind, ids of ``models``, or numbers of
-    the ``revisions`` of a service. Empty where the database cannot be read.
+    """Names of ``services``, ``subscriptions``, ``alert rules`` or ``assets`` of a kind, ids of ``models``,
+    or numbers of the ``revisions`` of a service. Empty where the database cannot be read.
     """
     query = QUERIES[what]
     try:

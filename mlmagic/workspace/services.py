@@ -30,7 +30,7 @@ from mlmagic.core.replacements import Replacement, replacement_of, replacements_
 from mlmagic.core.revisions import DEPLOYED, change_between
 from mlmagic.core.webservice import Desired, Retiring, Revision, State, Webservice
 from mlmagic.errors import Advice, AlreadyExists, NotFound
-from mlmagic.workspace import events, follows, identity, keys, leases, traffic_history
+from mlmagic.workspace import alerts, events, follows, identity, keys, leases, traffic_history
 from mlmagic.workspace.database import revisions, services
 from mlmagic.workspace.file_references import refer, release
 from mlmagic.workspace.leases import LEASE_SECONDS, is_free
@@ -383,6 +383,7 @@ def remove(tx: Connection, service: Webservice, message: str) -> None:
     keys.forget(tx, service.id)
     follows.forget(tx, service.id)
     traffic_history.forget(tx, service.id)
+    alerts.end_of_service(tx, service)
     tx.execute(delete(services).where(services.c.id == service.id))
     events.append(tx, EventKind.DELETED, service_subject(service.name), message)
 

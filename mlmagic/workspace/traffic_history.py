@@ -47,11 +47,14 @@ def add(tx: Connection, measured: Sequence[Measured]) -> None:
     )
 
 
-def get(tx: Connection, service_id: str) -> TrafficHistory:
-    """The history of a service until now."""
-    query = select(traffic_points).where(traffic_points.c.service_id == service_id)
+def get(tx: Connection, service_id: str, seconds: float = WINDOW_SECONDS) -> TrafficHistory:
+    """The history of a service until now; only the points of the last ``seconds`` are read."""
+    time = now(tx)
+    query = select(traffic_points).where(
+        traffic_points.c.service_id == service_id, traffic_points.c.time > time - seconds
+    )
     rows = tx.execute(query.order_by(traffic_points.c.id))
-    return history(map(_point, rows), now(tx))
+    return history(map(_point, rows), time)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,8 @@ def test_the_life_of_a_service(folder: Path) -> None:
     assert (revisions[0]["status"], revisions[0]["rollbackOf"]) == ("Serving", 1)
     assert shell("service restart -n svc")["state"] == "Healthy"
     assert "[replica 1] up" in shell("service logs -n svc -l 20")
+    assert "[replica 1] up" in shell("service logs --all --since 10m --level info")
+    assert shell("service logs -n svc --until 2020-01-01") == []
     assert shell("service stop -n svc")["state"] == "Stopped"
     assert shell("service start -n svc")["state"] == "Healthy"
     kinds = {each["kind"] for each in shell("events list -l 100")}

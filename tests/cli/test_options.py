@@ -78,8 +78,8 @@ def test_abbreviated_options_are_refused(path: tuple[str, ...]) -> None:
         ("modle deploy", "mlmagic has no command 'modle'. Did you mean 'model'?"),
         ("model xyz", "mlmagic model has no command 'xyz'. See mlmagic model --help."),
         (
-            "service logs",
-            "mlmagic service logs needs -n NAME (its name). See mlmagic service logs --help.",
+            "service show",
+            "mlmagic service show needs -n NAME (its name). See mlmagic service show --help.",
         ),
         (
             "model deploy -m a",

@@ -304,6 +304,33 @@ def test_services_and_logs(captured: TestingShell) -> None:
     assert captured.stdout.count("\n") == 1
     captured.run_cell("%logs svc-a -o text")
     assert (captured.stdout, captured.user_ns["text"]) == ("", "launched svc-a r1")
+    captured.run_cell("%deploy svc-bb -m wine")
+    captured.run_cell("%logs --all --level info")
+    assert captured.stdout == "svc-a  | launched svc-a r1\nsvc-bb | launched svc-bb r1\n"
+    captured.run_cell("%logs svc-bb svc-a -n 1 --request-id r-1")
+    assert captured.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "words"),
+    [
+        ("%logs", UsageError, "no service is named"),
+        ("%logs svc-a --all", UsageError, "--all and names exclude each other"),
+        ("%logs svc-a --level loud", InvalidConfig, "level 'loud' must be one of debug, info"),
+        ("%logs svc-a --since soon", InvalidConfig, "since 'soon' must be a date, a time, or how long ago"),
+        ("%logs svc-a --since 1m --until 1h", InvalidConfig, "until '1h' must not be before '1m'"),
+        ("%logs svc-a --since 1m", UsageError, "does not say when its lines were written"),
+        ("%logs svc-a --follow --until 1m", UsageError, "--follow and --until exclude each other"),
+        ("%logs svc-a --events --level error", UsageError, "--events shows the events of one service"),
+        ("%logs --all --events", UsageError, "--events shows the events of one service"),
+        ("%logs svc-a svc-b", NotFound, "'svc-b'"),
+    ],
+)
+def test_wrong_filters_of_logs_are_refused(
+    captured: TestingShell, line: str, error: type[Exception], words: str
+) -> None:
+    captured.run_cell("%deploy svc-a -m wine")
+    captured.refuses(line, error, words)
 
 
 def test_the_events_of_a_service_are_its_newest(captured: TestingShell, session: MLMagic) -> None:

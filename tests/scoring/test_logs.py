@@ -36,7 +36,7 @@ def test_lines_are_marked_while_a_request_is_answered(stream):
 
 
 def test_json(stream):
-    stream._json = True
+    stream._form = "json"
     answering(lambda: "r-1")
     print('say "é"', file=stream)
     record = json.loads(stream.text())

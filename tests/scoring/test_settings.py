@@ -43,7 +43,7 @@ def test_every_setting_of_the_reference_server_is_in_the_table():
         (
             {"AML_APP_INSIGHTS_ENABLED": "true", "AML_APP_INSIGHTS_KEY": "hush"},
             [
-                "AML_APP_INSIGHTS_KEY has no effect: Application Insights needs Azure",
+                "AML_APP_INSIGHTS_KEY has no effect: Application Insights takes a connection string",
                 "AML_APP_INSIGHTS_ENABLED=true has no effect: there is no OTEL_EXPORTER_OTLP_ENDPOINT",
             ],
         ),

@@ -13,6 +13,7 @@ import select
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -336,6 +337,16 @@ class TargetContract:
             before = target.log_size(handle)
             assert before > 0
             assert target.log_size(handle) >= before
+
+    def test_the_lines_of_a_log_have_times(self, served: tuple[ComputeTarget[Any], Any]) -> None:
+        target, handle = served
+        wait_for(lambda: list(target.logs(handle)), "a line")
+        with refused_unless(target.capabilities.times_logs):
+            found = list(target.timed_logs(handle, tail=5))
+            assert [line.text for line in found] == list(target.logs(handle, tail=5))
+            times = [line.time for line in found if line.time is not None]
+            assert times == sorted(times)
+            assert 0 <= time.time() - times[-1] < 600
 
     def test_what_it_claims_answers_for_what_is_gone(
         self, target: ComputeTarget[Any], launch: Callable[..., Any], tmp_path: Path

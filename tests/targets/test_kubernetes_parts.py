@@ -570,4 +570,4 @@ def test_the_record_of_a_scaled_revision_has_the_number_and_no_autoscaler() -> N
 def test_logs_are_merged_by_time(
     streams: Sequence[tuple[str, Sequence[str]]], tail: int, lines: Sequence[str]
 ) -> None:
-    assert logs.merged(streams, tail) == lines
+    assert [line.text for line in logs.merged(streams, tail)] == lines

@@ -6,13 +6,13 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mlmagic.scoring.log_rotation import LOG, LogRotation
-from mlmagic.targets.local.log_files import lines_of
+from mlmagic.targets.local.log_files import lines_of as timed_lines_of
 
 WRITES = """
 import os, sys
@@ -24,6 +24,10 @@ for number in range(int(sys.argv[2])):
     os.write(1 + number % 2, f"line {number}\\n".encode())
     rotation.rotate_if_large()
 """
+
+
+def lines_of(path: Path, tail: int, wait: Callable[[], bool] | None = None) -> list[str]:
+    return [line.text for line in timed_lines_of(path, tail, wait)]
 
 
 @pytest.fixture
@@ -45,8 +49,8 @@ def test_the_last_lines_are_read_across_the_files_that_are_kept(write, count: in
     assert len(sizes) == min(3, 1 + count // 100)
     assert max(sizes) < 1100
     lines = [f"line {number}" for number in range(count)]
-    assert list(lines_of(path, 50)) == lines[-50:]
-    everything = list(lines_of(path, 10_000))
+    assert lines_of(path, 50) == lines[-50:]
+    everything = lines_of(path, 10_000)
     assert everything == lines[-len(everything) :]
     assert len(everything) == count or len(everything) > 180
 
@@ -65,12 +69,27 @@ def test_who_follows_a_log_sees_each_line_once(tmp_path: Path) -> None:
             path.write_text(f"new {number}\n")
         return number < 4
 
-    found: Iterator[str] = lines_of(path, 10, more)
-    assert list(found) == ["before", "old 1", "new 1", "old 2", "old 3", "new 3"]
+    assert lines_of(path, 10, more) == ["before", "old 1", "new 1", "old 2", "old 3", "new 3"]
 
 
 def test_a_log_that_is_elsewhere_is_not_rotated(tmp_path: Path) -> None:
     (tmp_path / LOG).touch()
     assert LogRotation.of(tmp_path) is None  # the output of the tests is not this file
     assert LogRotation.of(None) is None
-    assert list(lines_of(tmp_path / "nowhere", 5)) == []
+    assert lines_of(tmp_path / "nowhere", 5) == []
+
+
+def test_lines_have_the_time_that_the_server_has_written(tmp_path: Path) -> None:
+    lines = (
+        "begun by something else",
+        "1970-01-01T00:01:00.500Z stdout F [r-1] ready",
+        "1970-01-01T00:01:01.000Z stderr F ",
+        "1970-01-01T00:01:02.000Z is no time of ours",
+    )
+    (tmp_path / LOG).write_text("".join(f"{line}\n" for line in lines))
+    assert list(timed_lines_of(tmp_path / LOG, 9)) == [
+        (None, "begun by something else"),
+        (60.5, "[r-1] ready"),
+        (61.0, ""),
+        (None, "1970-01-01T00:01:02.000Z is no time of ours"),
+    ]

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from mlmagic.core.drift import DriftReport, DriftRule
 from mlmagic.core.notices import NOTICE_DATA, check_happening, dataset_drift_detected
+from mlmagic.core.webservice import Webservice
 from mlmagic.engine.collected_data.collected_data import CollectedData
 from mlmagic.engine.collected_data.tables import feature_columns
 from mlmagic.engine.drift.comparison import check_packages, compare
+from mlmagic.errors import NotFound
 from mlmagic.scoring.collection.entries import INPUTS, TIMESTAMP
 from mlmagic.workspace import assets, events
 from mlmagic.workspace.assets import Asset
@@ -20,6 +22,7 @@ from mlmagic.workspace.memory import Memory
 
 if TYPE_CHECKING:
     import pandas
+    from sqlalchemy import Connection
 
 KIND = "drift-report"
 
@@ -79,6 +82,11 @@ class Drift:
         with self._memory.reading() as tx:
             return _report(assets.get(tx, KIND, service, version))
 
+    def last(self, service: Webservice) -> DriftReport | None:
+        """The newest report of a service; None without one."""
+        with self._memory.reading() as tx:
+            return last_report(tx, service)
+
     def _recorded(self, report: DriftReport) -> DriftReport:
         """The report with its version. The record and the event are written together."""
         with self._memory.writing() as tx:
@@ -102,6 +110,15 @@ class Drift:
         if report.drifted:
             self._on_news()
         return report
+
+
+def last_report(tx: Connection, service: Webservice) -> DriftReport | None:
+    """The newest report of a service; None without one, or if it is of an earlier service of that name."""
+    try:
+        report = _report(assets.get(tx, KIND, service.name))
+    except NotFound:
+        return None
+    return report if report.created_time >= service.created_time else None
 
 
 def message(report: DriftReport) -> str:

@@ -120,7 +120,7 @@ def _wait_until_healthy(engine: DockerEngine, container: str, image: str) -> Non
             reason = f"it did not answer within {START_SECONDS:g} s"
             break
         time.sleep(_LOOK_SECONDS)
-    lines = list(engine.containers.lines(container, tail=_LOG_LINES, follow=False))
+    lines = [line.text for line in engine.containers.lines(container, tail=_LOG_LINES, follow=False)]
     raise BuildFailed(f"image {image!r} does not start: {cause(lines) or reason}", log="\n".join(lines))
 
 

@@ -27,7 +27,7 @@ from mlmagic.engine.models.models import Models
 from mlmagic.engine.requirements import check_known, completed
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.scripts.script_imports import ScriptImports, recorded_imports
-from mlmagic.engine.services.collectors import with_collector
+from mlmagic.engine.services.collectors import check_azure_monitor, with_collector
 from mlmagic.engine.services.data_collection import check_collection
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.local_resources import (
@@ -163,6 +163,7 @@ class Deployments:
         check_supported(config, target)
         target.validate(config, current_port=port)
         check_collection(config, target, runtime.versions, notify)
+        check_azure_monitor(config, runtime.versions, notify)
         self._check_packages(inference, used, target)
         _name_settings_without_effect({**request.needs.variables, **_variables(config)}, target, notify)
         return DeploymentPlan(
@@ -235,6 +236,7 @@ class Deployments:
             python, wanted = runtime.python, _noted(wanted, runtime)
             news = notify if config.compute_settings != current.config.compute_settings else silent
             check_collection(config, target, runtime.versions, news)
+            check_azure_monitor(config, runtime.versions, news)
         if inference is not None:
             self._check_packages(wanted, used, target)
         elif request.models is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.events import EventKind
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.core.model import Model, ModelDescription, check_labels
 from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
@@ -353,12 +354,19 @@ class Services:
 
     def logs(self, name: str, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
         """The last ``tail`` lines of a service's log (of what failed last, if it never started)."""
+        return (line.text for line in self.timed_logs(name, tail=tail, follow=follow))
+
+    def timed_logs(self, name: str, *, tail: int = 200, follow: bool = False) -> Iterator[TimedLine]:
+        """The lines of `logs` with their times, which are None if the target does not know them."""
         service = owned_here(self.get(name), "read the logs of")
         found = self._launched(service)
         if found is None:
             return iter(())
         target = self._targets.get(found[0])
-        return target.logs(target.unpack(found[1]), tail=tail, follow=follow)
+        handle = target.unpack(found[1])
+        if target.capabilities.times_logs:
+            return target.timed_logs(handle, tail=tail, follow=follow)
+        return (TimedLine(None, line) for line in target.logs(handle, tail=tail, follow=follow))
 
     def log_mark(self, service: Webservice) -> Hashable:
         """A value that changes when the log of ``service`` may have grown; the log is not read for it."""

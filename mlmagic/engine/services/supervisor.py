@@ -1,7 +1,7 @@
 """Supervises services: a thread in the process that holds their leases.
 
-It also delivers webhooks, starts the runs of schedules, updates the services that follow a model, and cleans
-up after temporary work whose process has ended.
+It also evaluates alert rules, delivers webhooks, starts the runs of schedules, updates the services that
+follow a model, and cleans up after temporary work whose process has ended.
 
 It waits for wake-up signals (a row was written, a server started or failed), for the end of a service whose
 target can be watched, and for the time that a reconciliation step returned.
@@ -16,11 +16,13 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from mlmagic.core.follow import is_ready
 from mlmagic.core.webservice import State, Webservice
+from mlmagic.engine.alerts.evaluation import AlertEvaluation
 from mlmagic.engine.collected_data.retention import Retention
 from mlmagic.engine.environments.background_jobs import BackgroundJobs
 from mlmagic.engine.events.delivery import WebhookDelivery
@@ -91,6 +93,8 @@ class Supervisor:
         self._retention = Retention(memory)
         self._traffic = TrafficWriter(memory, self.mark)
         self._traffic_write: Future[None] | None = None
+        self._alerts = AlertEvaluation(memory, self.mark)
+        self._evaluation: Future[None] | None = None
         self._cleanup: Future[None] | None = None
         self._cleanup_due = 0.0
         self._jobs = BackgroundJobs(changed=memory.notify_all)
@@ -162,6 +166,7 @@ class Supervisor:
             dues = [entry.due for entry in self._supervised.values() if not entry.busy]
         self._start_cleanup(now)
         self._start_traffic_write(now)
+        self._start_evaluation(now)
         wake = min([now + CLOCK_SECONDS, *dues])
         self._sleep(max(0.0, wake - time.monotonic()))
 
@@ -224,34 +229,38 @@ class Supervisor:
         return delay
 
     def _start_cleanup(self, now: float) -> None:
-        if now >= self._cleanup_due and (self._cleanup is None or self._cleanup.done()):
+        if now >= self._cleanup_due and _is_free(self._cleanup):
             self._cleanup_due = now + CLEANUP_SECONDS
-            self._cleanup = self._pool.submit(self._clean_up)
+            self._cleanup = self._pool.submit(self._attempt, "cleaning up", self._clean_up)
 
     def _clean_up(self) -> None:
-        try:
-            self._temporary_work.sweep(self.mark)
-            if self._retention.is_due():
-                self._retention.sweep(list(self._held.values()))
-            self._memory.maintain()
-        except WorkspaceUnavailable as error:
-            self._memory.report_outage(error)
-        except Exception:
-            if self._memory.is_there:
-                log.exception("cleaning up after temporary work failed; trying again")
+        self._temporary_work.sweep(self.mark)
+        if self._retention.is_due():
+            self._retention.sweep(list(self._held.values()))
+        self._memory.maintain()
 
     def _start_traffic_write(self, now: float) -> None:
-        if self._traffic.is_due(now) and (self._traffic_write is None or self._traffic_write.done()):
-            self._traffic_write = self._pool.submit(self._write_traffic)
+        if self._traffic.is_due(now) and _is_free(self._traffic_write):
+            self._traffic_write = self._pool.submit(
+                self._attempt, "writing the traffic history", self._traffic.write
+            )
 
-    def _write_traffic(self) -> None:
+    def _start_evaluation(self, now: float) -> None:
+        if self._alerts.is_due(now) and _is_free(self._evaluation):
+            held = list(self._held.values())
+            self._evaluation = self._pool.submit(
+                self._attempt, "evaluating the alert rules", lambda: self._alerts.run(held)
+            )
+
+    def _attempt(self, what: str, work: Callable[[], None]) -> None:
+        """Do work that is tried again later if it fails."""
         try:
-            self._traffic.write()
+            work()
         except WorkspaceUnavailable as error:
             self._memory.report_outage(error)
         except Exception:
             if self._memory.is_there:
-                log.exception("writing the traffic history failed; trying again")
+                log.exception("%s failed; trying again", what)
 
     def _listen(self, listener: WakeupListener, *, listens: bool) -> None:
         is_listening = listener in self._selector.get_map()
@@ -332,7 +341,12 @@ class Supervisor:
         self._step_done.close()
         self._notify_step.close()
         if self._memory.is_there:
-            self._write_traffic()
+            self._attempt("writing the traffic history", self._traffic.write)
             with contextlib.suppress(Exception), self._memory.writing() as tx:
                 services.release_leases(tx, self.mark)
                 deliveries.release(tx, self.mark)
+
+
+def _is_free(work: Future[None] | None) -> bool:
+    """Whether background work may be started: the last one has ended."""
+    return work is None or work.done()

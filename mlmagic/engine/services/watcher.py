@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mlmagic.core.alert import Alert
 from mlmagic.core.events import Event
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.events.bus import Bus
 from mlmagic.engine.events.pace import Pace
 from mlmagic.errors import WorkspaceUnavailable
-from mlmagic.workspace import services
+from mlmagic.workspace import alerts, services
 from mlmagic.workspace.memory import Memory
 
 PAUSE_SECONDS = 0.2
@@ -30,9 +31,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The services by name, and the events since the last view."""
+    """The services by name, their alerts that are pending or firing, and the events since the last view."""
 
     services: Mapping[str, Webservice] = field(default_factory=dict)
+    alerts: Sequence[Alert] = ()
     news: Sequence[Event] = ()
 
 
@@ -86,12 +88,12 @@ class ServiceWatcher:
             watchers = list(self._watchers)
         try:
             with self._memory.reading() as tx:
-                found = services.list_services(tx)
+                found, pending = services.list_services(tx), alerts.list_alerts(tx)
         except WorkspaceUnavailable:
             return  # the bus logs it and tries again
         # Unchanged services stay the same objects, so that watchers can compare them quickly.
         self._seen = {each.name: self._same(each) for each in found}
-        view = View(self._seen, tuple(self._news))
+        view = View(self._seen, pending, tuple(self._news))
         self._news.clear()
         for watcher in watchers:
             try:

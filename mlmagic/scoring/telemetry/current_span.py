@@ -1,15 +1,18 @@
-"""The span of run() as the current span of opentelemetry-api, where the script's environment has it.
+"""The span of run() as the current span of opentelemetry-api, where the script uses it.
 
 Spans that the script makes belong to it then, and so do requests that an instrumented client sends for it.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 from mlmagic.scoring.telemetry.trace_context import TraceContext
 
+MODULE = "opentelemetry.trace"
 _token: ContextVar[Any] = ContextVar("token", default=None)
 
 
@@ -22,14 +25,6 @@ class CurrentSpan:
         import opentelemetry.trace
 
         self._context, self._trace = opentelemetry.context, opentelemetry.trace
-
-    @classmethod
-    def if_installed(cls) -> CurrentSpan | None:
-        """None without the package."""
-        try:
-            return cls()
-        except ImportError:
-            return None
 
     def enter(self, span: TraceContext) -> None:
         """From now on it is ``span``."""
@@ -50,3 +45,23 @@ class CurrentSpan:
         if token is not None:
             _token.set(None)
             self._context.detach(token)
+
+
+class CurrentSpanIfUsed:
+    """The same, once the script has imported opentelemetry: before, nobody asks for the current span."""
+
+    def __init__(self) -> None:
+        self._current: CurrentSpan | None = None
+
+    def enter(self, span: Callable[[], TraceContext]) -> None:
+        """From now on it is what ``span`` returns."""
+        if self._current is None:
+            if sys.modules.get(MODULE) is None:
+                return
+            self._current = CurrentSpan()
+        self._current.enter(span())
+
+    def leave(self) -> None:
+        """From now on it is the one from before."""
+        if self._current is not None:
+            self._current.leave()

@@ -15,6 +15,11 @@ from urllib.parse import unquote, urlsplit
 ENABLED = "AML_APP_INSIGHTS_ENABLED"
 """Of Azure ML v1's server: what ``enable_app_insights`` of a deployment sets."""
 PREFIX = "OTEL_"
+CONNECTION_STRING = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+"""Of an Application Insights resource: where everything goes if no collector is named."""
+AZURE_MONITOR_PACKAGE = "azure-monitor-opentelemetry-exporter"
+"""What sends to it."""
+_GLOBAL_ENDPOINT = "https://dc.services.visualstudio.com"
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TRACES, LOGS, METRICS = "traces", "logs", "metrics"
 SIGNALS = (TRACES, LOGS, METRICS)
@@ -50,9 +55,33 @@ def has_endpoint(environment: Mapping[str, str]) -> bool:
     return any(environment.get(name, "").strip() for name in (ENDPOINT, *map(_of, SIGNALS)))
 
 
+def sends_to_azure_monitor(environment: Mapping[str, str]) -> bool:
+    """Whether an Application Insights resource gets them: one is named, and no collector."""
+    return bool(environment.get(CONNECTION_STRING, "").strip()) and not has_endpoint(environment)
+
+
+def endpoint_of(connection_string: str) -> str:
+    """The URL that a connection string names. Raises `InvalidDestination`, without the key in it."""
+    parts = (each.partition("=") for each in connection_string.split(";"))
+    values = {name.strip().lower(): value.strip() for name, _, value in parts}
+    url = values.get("ingestionendpoint") or _GLOBAL_ENDPOINT
+    place = urlsplit(url)
+    if not values.get("instrumentationkey") or place.scheme not in ("http", "https") or not place.hostname:
+        raise InvalidDestination(
+            f"{CONNECTION_STRING} must be as the Azure portal shows it: "
+            "InstrumentationKey=...;IngestionEndpoint=https://..."
+        )
+    return url
+
+
+def is_sent(environment: Mapping[str, str], signal: str) -> bool:
+    """Whether the records of a signal are wanted at all."""
+    return environment.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip().lower() != "none"
+
+
 def destination(environment: Mapping[str, str], signal: str) -> Destination | None:
     """Where the records of a signal go; None if nowhere. Raises `InvalidDestination`."""
-    if environment.get(f"OTEL_{signal.upper()}_EXPORTER", "").strip().lower() == "none":
+    if not is_sent(environment, signal):
         return None
     own, general = environment.get(_of(signal), "").strip(), environment.get(ENDPOINT, "").strip()
     url = own or (f"{general.rstrip('/')}/v1/{signal}" if general else "")

@@ -1,4 +1,4 @@
-"""Sends records in batches from a thread of its own: a request waits for nothing.
+"""Has records delivered in batches by a thread of its own: a request waits for nothing.
 
 What a collector does not take in time is given up, and counted in the log: a collector that is away costs the
 service a bounded amount of memory, and no request.
@@ -7,15 +7,12 @@ service a bounded amount of memory, and no request.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
 from mlmagic.scoring.delivery.delivery import Delivery
-from mlmagic.scoring.telemetry.destination import Destination
-from mlmagic.scoring.telemetry.sender import Sender
 
 MOST_WAITING = 8192
 """So many records wait at most; of more, the newest are given up."""
@@ -32,16 +29,10 @@ _QUIET_SECONDS = 60.0
 class Exporter:
     """Sends one kind of records to one place."""
 
-    def __init__(
-        self, what: str, to: Destination, encode: Callable[[Sequence[Any]], bytes], *, beside: bool = False
-    ) -> None:
-        """``what`` is for messages; ``encode`` makes the body of a request of several records.
-
-        ``beside``: a process beside this one encodes and sends them; ``encode`` must be picklable then.
-        """
-        make = partial(Sender, to, encode)
-        self._delivery: Delivery = _process(make) if beside else make()
-        place = urlsplit(to.url)
+    def __init__(self, what: str, url: str, delivery: Delivery) -> None:
+        """``what`` and the host of ``url`` are for messages."""
+        self._delivery = delivery
+        place = urlsplit(url)
         where = f"{place.scheme}://{place.hostname}" + (f":{place.port}" if place.port else "")
         # Not into the log that is sent.
         self._losses = Losses(f"{what} were not sent to {where}", _QUIET_SECONDS, lambda: sys.__stderr__)
@@ -77,9 +68,3 @@ class Exporter:
             outcome = self._delivery.again()
         if lost := outcome.failed + outcome.dropped:
             self._losses.add(lost, outcome.reason)
-
-
-def _process(make: Callable[[], Delivery]) -> Delivery:
-    from mlmagic.scoring.delivery.process import DeliveryProcess
-
-    return DeliveryProcess(make)

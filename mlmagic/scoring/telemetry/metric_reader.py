@@ -5,28 +5,32 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlmagic.scoring.metrics import Counters, Exposition
-from mlmagic.scoring.telemetry import otlp
-from mlmagic.scoring.telemetry.destination import Destination
 from mlmagic.scoring.telemetry.exporter import CLOSE_SECONDS, Exporter
-from mlmagic.scoring.telemetry.otlp_metrics import Encoded, encoded
 
 
 class MetricReader:
     """Sends the metrics of one server every so many seconds, and when it ends."""
 
     def __init__(
-        self, to: Destination, resource: Mapping[str, str], seconds: float, counters: Counters
+        self,
+        exporter: Callable[[Mapping[str, str]], Exporter],
+        encode: Callable[[Sequence[Any], int, int], Any],
+        resource: Mapping[str, str],
+        seconds: float,
+        counters: Counters,
     ) -> None:
-        """``resource`` describes the service, whose replicas may share ``counters``."""
-        self._counters, self._seconds = counters, seconds
+        """``exporter`` makes one for what a resource describes, ``encode`` a record of it of the metrics.
+
+        ``resource`` describes the service, whose replicas may share ``counters``. ``encode`` gets the metrics
+        as prometheus-client has them, when the server began to count, and now, in nanoseconds.
+        """
+        self._counters, self._seconds, self._encode = counters, seconds, encode
         self._started = time.time_ns() - int((time.monotonic() - counters.started) * 1e9)
-        described = {**resource, "service.instance.id": counters.instance}
-        self._exporter = Exporter("metrics", to, partial(otlp.metrics, described))
+        self._exporter = exporter({**resource, "service.instance.id": counters.instance})
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mlmagic metrics", daemon=True)
         self._thread.start()
@@ -48,11 +52,11 @@ class MetricReader:
             if is_last:
                 return
 
-    def _read(self, exposition: Exposition) -> list[Encoded]:
+    def _read(self, exposition: Exposition) -> Any:
         families: list[Any] = []
         try:
             families.extend(exposition.collect())
         except Exception as error:  # a collector of the script
             problem = f"some metrics were not sent: {type(error).__name__}: {error}"
             print(f"mlmagic: {problem}", file=sys.stderr, flush=True)
-        return encoded(families, self._started, time.time_ns())
+        return self._encode(families, self._started, time.time_ns())

@@ -45,10 +45,10 @@ def _data(family: Any, times: Mapping[str, str]) -> Encoded | None:
         case "gauge" | "stateset" | "unknown" | "untyped":
             return {"gauge": {"dataPoints": _numbers(family, times, family.name)}}
         case "histogram":
-            points = [_histogram(labels, samples, times) for labels, samples in _by_labels(family)]
+            points = [_histogram(labels, samples, times) for labels, samples in by_labels(family)]
             return {"histogram": {"aggregationTemporality": _CUMULATIVE, "dataPoints": points}}
         case "summary":
-            return {"summary": {"dataPoints": [_summary(*each, times) for each in _by_labels(family)]}}
+            return {"summary": {"dataPoints": [_summary(*each, times) for each in by_labels(family)]}}
         case "info":
             return {"gauge": {"dataPoints": _numbers(family, times, f"{family.name}_info")}}
     return None
@@ -62,7 +62,7 @@ def _numbers(family: Any, times: Mapping[str, str], name: str) -> list[Encoded]:
     ]
 
 
-def _by_labels(family: Any) -> list[tuple[Labels, Sequence[Any]]]:
+def by_labels(family: Any) -> list[tuple[Labels, Sequence[Any]]]:
     """The samples of a histogram or a summary, by the labels beside that of the bucket or the quantile."""
     found: dict[Labels, list[Any]] = {}
     for sample in family.samples:

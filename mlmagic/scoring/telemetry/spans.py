@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mlmagic.scoring.telemetry import otlp
 from mlmagic.scoring.telemetry.otlp import INTERNAL, Span
-from mlmagic.scoring.telemetry.trace_context import TraceContext
+from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of
 
 REQUEST_ID = "mlmagic.request_id"
 
@@ -18,9 +18,9 @@ REQUEST_ID = "mlmagic.request_id"
 class Answered(NamedTuple):
     """A request and its answer; times are nanoseconds since the epoch."""
 
-    span: TraceContext
+    span: TraceContext | None
     run: TraceContext | None
-    """The span of run(), if there is one already."""
+    """Their contexts, if somebody had to know their ids already."""
     identity: str
     method: bytes
     path: bytes
@@ -47,10 +47,11 @@ def traces(resource: Mapping[str, str], answered: Iterable[Answered]) -> bytes:
 
 def spans_of(answered: Answered) -> list[Span]:
     """The span of the request, and that of run() if it was called."""
-    return [_request(answered), *([_run(answered)] if answered.called else [])]
+    context = answered.span or context_of(None)
+    return [_request(answered, context), *([_run(answered, context)] if answered.called else [])]
 
 
-def _request(answered: Answered) -> Span:
+def _request(answered: Answered, context: TraceContext) -> Span:
     method, path = answered.method.decode("latin-1"), answered.path.decode("latin-1")
     status, size = answered.status, answered.answered_bytes
     failed = answered.failed or status >= 500
@@ -63,15 +64,15 @@ def _request(answered: Answered) -> Span:
         **({"error.type": str(status)} if failed else {}),
         REQUEST_ID: answered.identity,
     }
-    return Span(answered.span, f"{method} {path}", answered.arrived, answered.ended, attributes, failed)
+    return Span(context, f"{method} {path}", answered.arrived, answered.ended, attributes, failed)
 
 
-def _run(answered: Answered) -> Span:
+def _run(answered: Answered, context: TraceContext) -> Span:
     """The call of run(): as long as the answer says, else from its begin to the end."""
     end = answered.ended
     start = answered.began or end
     if answered.exec_ms is not None:
         start = end - int(answered.exec_ms * 1e6)
     failed = answered.failed or answered.run_failed
-    run = answered.run or answered.span.child()
+    run = answered.run or context.child()
     return Span(run, "run", start, end, {REQUEST_ID: answered.identity}, failed, INTERNAL)

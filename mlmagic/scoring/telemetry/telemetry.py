@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mlmagic.scoring.calls.streams import Stream
 from mlmagic.scoring.logs import Identify, follow, listen
 from mlmagic.scoring.telemetry import otlp
-from mlmagic.scoring.telemetry.current_span import CurrentSpan
+from mlmagic.scoring.telemetry.current_span import CurrentSpanIfUsed
 from mlmagic.scoring.telemetry.destination import (
     LOGS,
     METRICS,
@@ -28,14 +27,18 @@ from mlmagic.scoring.telemetry.destination import (
     InvalidDestination,
     destination,
     is_enabled,
+    is_sent,
     metric_interval,
     note_on_protocol,
     replica,
     resource,
+    sends_to_azure_monitor,
 )
 from mlmagic.scoring.telemetry.exporter import Exporter
 from mlmagic.scoring.telemetry.metric_reader import MetricReader
 from mlmagic.scoring.telemetry.otlp import Line
+from mlmagic.scoring.telemetry.otlp_metrics import encoded
+from mlmagic.scoring.telemetry.sender import Sender
 from mlmagic.scoring.telemetry.spans import REQUEST_ID, Answered, traces
 from mlmagic.scoring.telemetry.trace_context import HEADER, STATE, TraceContext, context_of
 
@@ -49,17 +52,36 @@ _LONGEST_LINE = 64 * 1024
 """Characters of a line; Application Insights took as many."""
 
 
-@dataclass(slots=True)
 class Answering:
     """A request that is being answered."""
 
-    request: Request
-    identity: str
-    span: TraceContext
-    run: TraceContext | None = None
-    """The span of run(), as soon as somebody has to know its id."""
-    began: int = 0
-    """When its script was called first, in nanoseconds since the epoch; 0: not yet."""
+    __slots__ = ("_run", "_span", "began", "identity", "request")
+
+    def __init__(self, request: Request, identity: str) -> None:
+        self.request, self.identity = request, identity
+        self.began = 0
+        """When its script was called first, in nanoseconds since the epoch; 0: not yet."""
+        self._span: TraceContext | None = None
+        self._run: TraceContext | None = None
+
+    def span(self) -> TraceContext:
+        """The span of the request: of the caller's trace, if it has one."""
+        if self._span is None:
+            fields = self.request.fields
+            self._span = context_of(fields.get(HEADER), fields.get(STATE))
+        return self._span
+
+    def run(self) -> TraceContext:
+        """The span of run()."""
+        if self._run is None:
+            self._run = self.span().child()
+        return self._run
+
+    def contexts(self) -> tuple[TraceContext | None, TraceContext | None]:
+        """Both, as far as somebody has to know their ids: else they are made where the spans are sent."""
+        if HEADER in self.request.fields:
+            self.span()
+        return self._span, self._run
 
 
 class Telemetry:
@@ -77,7 +99,7 @@ class Telemetry:
         self._identify: Callable[[Request], str] = lambda request: ""
         self._answering: dict[str, Answering] = {}
         """By the id of the request."""
-        self._current = CurrentSpan.if_installed()
+        self._current = CurrentSpanIfUsed()
         if logs is not None:
             listen(self._heard)
         follow(self._works_on)
@@ -87,7 +109,11 @@ class Telemetry:
         """None unless it is turned on and there is a place to send to. The log says what has no effect."""
         if not is_enabled(environment):
             return None
+        described = {**replica(), **resource(environment)}
+        of_process = {**described, "process.pid": str(os.getpid())}
         try:
+            if sends_to_azure_monitor(environment):
+                return cls._of_azure_monitor(environment, described, of_process)
             places = {signal: destination(environment, signal) for signal in SIGNALS}
             seconds = metric_interval(environment)
         except InvalidDestination as error:
@@ -97,13 +123,30 @@ class Telemetry:
             _say(note)
         if not any(places.values()):
             return None
-        described = {**replica(), **resource(environment)}
-        of_process = {**described, "process.pid": str(os.getpid())}
         metrics = places[METRICS]
         return cls(
             _exporter("traces", places[TRACES], partial(traces, of_process)),
             _exporter("lines of the log", places[LOGS], partial(otlp.logs, of_process)),
-            partial(MetricReader, metrics, described, seconds) if metrics is not None else None,
+            partial(MetricReader, partial(_metrics_to, metrics), encoded, described, seconds)
+            if metrics is not None
+            else None,
+        )
+
+    @classmethod
+    def _of_azure_monitor(
+        cls, environment: Mapping[str, str], described: Mapping[str, str], of_process: Mapping[str, str]
+    ) -> Telemetry:
+        """To Application Insights. Raises `InvalidDestination`."""
+        from mlmagic.scoring.telemetry.azure_monitor import AzureMonitor
+
+        seconds = metric_interval(environment)
+        to = AzureMonitor(environment)
+        return cls(
+            to.traces(of_process) if is_sent(environment, TRACES) else None,
+            to.logs(of_process) if is_sent(environment, LOGS) else None,
+            partial(MetricReader, to.metrics, to.changes, described, seconds)
+            if is_sent(environment, METRICS)
+            else None,
         )
 
     def identify_with(self, identify: Callable[[Request], str]) -> None:
@@ -117,8 +160,7 @@ class Telemetry:
 
     def listen(self, request: Request, reply: Reply) -> Reply:
         """``reply``, which also ends the spans of the request."""
-        span = context_of(request.fields.get(HEADER), request.fields.get(STATE))
-        answering = Answering(request, self._identify(request), span)
+        answering = Answering(request, self._identify(request))
         self._answering[answering.identity] = answering
 
         def heard(response: Response) -> None:
@@ -139,13 +181,14 @@ class Telemetry:
 
     def _end(self, answering: Answering, response: Response, *, failed: bool) -> None:
         self._answering.pop(answering.identity, None)
-        if self._traces is None or not answering.span.is_sampled:
+        span, run = answering.contexts()
+        if self._traces is None or (span is not None and not span.is_sampled):
             return
         request, is_stream = answering.request, response.is_stream
         end = time.time_ns()
         answered = Answered(
-            answering.span,
-            answering.run,
+            span,
+            run,
             answering.identity,
             request.method,
             request.path,
@@ -165,22 +208,19 @@ class Telemetry:
     def _works_on(self, identify: Identify | None) -> None:
         """This thread, or task, calls the script for a request from now on, or has called it."""
         if identify is None:
-            if self._current is not None:
-                self._current.leave()
+            self._current.leave()
             return
         answering = self._answering.get(identify())
         if answering is not None:
             answering.began = answering.began or time.time_ns()
-            if self._current is not None:
-                answering.run = answering.run or answering.span.child()
-                self._current.enter(answering.run)
+            self._current.enter(answering.run)
 
     def _heard(self, stream: str, text: str, identity: str) -> None:
         if self._logs is None or not text:
             return
         attributes = {REQUEST_ID: identity} if identity else {}
         answering = self._answering.get(identity) if identity else None
-        context = answering.span if answering is not None else None
+        context = answering.span() if answering is not None else None
         self._logs.add(Line(time.time_ns(), text[:_LONGEST_LINE], stream, attributes, context))
 
     def close(self) -> None:
@@ -191,7 +231,16 @@ class Telemetry:
 
 
 def _exporter(what: str, to: Destination | None, encode: Callable[[Sequence[Any]], bytes]) -> Exporter | None:
-    return None if to is None else Exporter(what, to, encode, beside=True)
+    """Sends in a process beside this one, so ``encode`` must be picklable."""
+    if to is None:
+        return None
+    from mlmagic.scoring.delivery.process import DeliveryProcess
+
+    return Exporter(what, to.url, DeliveryProcess(partial(Sender, to, encode)))
+
+
+def _metrics_to(to: Destination, resource: Mapping[str, str]) -> Exporter:
+    return Exporter("metrics", to.url, Sender(to, partial(otlp.metrics, resource)))
 
 
 def _say(sentence: str) -> None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.targets.docker.streams import Stream
 from mlmagic.targets.images.context import Context
 from mlmagic.targets.images.dockerfile import USER
@@ -118,17 +119,23 @@ class Containers:
         except NotFound:
             return
 
-    def lines(self, name: str, *, tail: int, follow: bool) -> Iterator[str]:
+    def lines(self, name: str, *, tail: int, follow: bool) -> Iterator[TimedLine]:
         """The last ``tail`` lines of the container's log, and with ``follow`` those to come."""
         from docker.errors import NotFound
 
         try:
             with Stream[bytes](
                 lambda: self._api.logs(
-                    name, stdout=True, stderr=True, stream=True, tail=max(tail, 0), follow=follow
+                    name,
+                    stdout=True,
+                    stderr=True,
+                    stream=True,
+                    timestamps=True,
+                    tail=max(tail, 0),
+                    follow=follow,
                 )
             ) as chunks:
-                yield from _lines(chunks)
+                yield from map(TimedLine.of, _lines(chunks))
         except NotFound:
             return
 

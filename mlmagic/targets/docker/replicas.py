@@ -6,15 +6,15 @@ handle is enough to scale: it waits for the socket of one that serves, and accep
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import mlmagic.scoring.report as run_report
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.targets.docker import settings
 from mlmagic.targets.docker.container import Containers, Inspected
+from mlmagic.targets.merged_logs import arriving, in_order
 from mlmagic.targets.revision_labels import key_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Replicas:
             if number not in running:
                 self._copy(model, model_number, number, container, run_dir)
 
-    def lines(self, replicas: Mapping[int, Inspected], *, tail: int, follow: bool) -> Iterator[str]:
+    def lines(self, replicas: Mapping[int, Inspected], *, tail: int, follow: bool) -> Iterator[TimedLine]:
         """The last lines of their logs and those to come; of several, each with the number of its replica."""
         logs = {
             number: self._containers.lines(seen["Id"], tail=tail, follow=follow)
@@ -61,10 +61,9 @@ class Replicas:
         }
         if len(logs) == 1:
             yield from next(iter(logs.values()))
-        elif follow:
-            yield from merged({f"[replica {number}] ": lines for number, lines in logs.items()})
-        else:
-            yield from (f"[replica {number}] {line}" for number, lines in logs.items() for line in lines)
+            return
+        for number, line in arriving(logs) if follow else in_order(logs):
+            yield TimedLine(line.time, f"[replica {number}] {line.text}")
 
     def stop(self, replicas: Collection[Inspected], grace: int = 10) -> None:
         """End and remove replicas, all at once."""
@@ -94,35 +93,6 @@ class Replicas:
         key = folder.rpartition("/")[2]
         self._containers.write(name, settings.RUNS, {f"{key}/{file}": text for file, text in files.items()})
         self._api.start(name)
-
-
-def merged(logs: Mapping[str, Iterable[str]]) -> Iterator[str]:
-    """The lines of several logs as they come, each after the prefix of its log, until all have ended."""
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-
-    done = threading.Event()
-
-    def read(prefix: str, log: Iterable[str]) -> None:
-        try:
-            for line in log:
-                if done.is_set():
-                    return
-                lines.put(f"{prefix}{line}")
-        finally:
-            lines.put(None)
-
-    for each in logs.items():
-        threading.Thread(target=read, args=each, name="mlmagic-log", daemon=True).start()
-    left = len(logs)
-    try:
-        while left:
-            line = lines.get()
-            if line is None:
-                left -= 1
-            else:
-                yield line
-    finally:
-        done.set()
 
 
 def replica_name(container: str, number: int) -> str:

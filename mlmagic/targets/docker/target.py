@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import mlmagic.scoring.recorder as recorder
 import mlmagic.scoring.report as run_report
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import LaunchFailed, TargetUnavailable
@@ -86,6 +87,7 @@ class DockerTarget(ComputeTarget[DockerHandle]):
         delivers_routes=True,
         records_traffic=True,
         lists_packages=True,
+        times_logs=True,
     )
 
     def __init__(self) -> None:
@@ -274,6 +276,11 @@ class DockerTarget(ComputeTarget[DockerHandle]):
             engine.proxies.remove(proxy)
 
     def logs(self, handle: DockerHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
+        return (line.text for line in self.timed_logs(handle, tail=tail, follow=follow))
+
+    def timed_logs(
+        self, handle: DockerHandle, *, tail: int = 200, follow: bool = False
+    ) -> Iterator[TimedLine]:
         with engine_errors():
             replicas = self._engine(handle).replicas.of(handle.container, handle.run_dir)
             yield from self._engine(handle).replicas.lines(replicas, tail=tail, follow=follow)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import heapq
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.errors import TargetError
 from mlmagic.targets.kubernetes.api import Api, Object, Refused, lines_of
 from mlmagic.targets.kubernetes.pods import name_of
+from mlmagic.targets.merged_logs import in_order
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -21,23 +22,16 @@ _MOST_WAITING = 10_000
 """Lines that wait for a slow reader; then the replicas' logs are read no further."""
 
 
-def merged(streams: Iterable[tuple[str, Iterable[str]]], tail: int) -> list[str]:
+def merged(streams: Iterable[tuple[str, Iterable[str]]], tail: int) -> list[TimedLine]:
     """The last ``tail`` lines by time. Each of ``streams`` has a replica's name and its lines with times."""
-    named = [(replica, list(lines)) for replica, lines in streams]
-    several = len(named) > 1
-    marked = [[(*split(line), replica) for line in lines] for replica, lines in named]
-    found = [
-        f"{short(replica)} {text}" if several else text
-        for _, text, replica in heapq.merge(*marked, key=lambda each: each[0])
-    ]
+    logs = {replica: list(map(TimedLine.of, lines)) for replica, lines in streams}
+    found = [marked(replica, line) if len(logs) > 1 else line for replica, line in in_order(logs)]
     return found[-tail:] if tail > 0 else []
 
 
-def split(line: str) -> tuple[str, str]:
-    """The time and the text of a line as the API writes it. Times sort as texts but for trailing zeros."""
-    at, _, text = line.partition(" ")
-    seconds, _, fraction = at.rstrip("Z").partition(".")
-    return f"{seconds}.{fraction:0<9}", text
+def marked(replica: str, line: TimedLine) -> TimedLine:
+    """A line with its replica."""
+    return TimedLine(line.time, f"{short(replica)} {line.text}")
 
 
 def short(replica: str) -> str:
@@ -45,14 +39,16 @@ def short(replica: str) -> str:
     return replica.rpartition("-")[2]
 
 
-def last_lines(api: Api, namespace: str, pods: Sequence[Object], tail: int) -> list[str]:
+def last_lines(api: Api, namespace: str, pods: Sequence[Object], tail: int) -> list[TimedLine]:
     """The last lines of all pods."""
     if tail <= 0:
         return []
     return merged(((name_of(pod), _lines(api, namespace, name_of(pod), tail)) for pod in pods), tail)
 
 
-def followed(api: Api, namespace: str, tail: int, list_pods: Callable[[], Sequence[Object]]) -> Iterator[str]:
+def followed(
+    api: Api, namespace: str, tail: int, list_pods: Callable[[], Sequence[Object]]
+) -> Iterator[TimedLine]:
     """The last lines of all pods, and those to come, until ``list_pods`` returns none any more."""
     return _Follower(api, namespace, list_pods).lines(tail)
 
@@ -67,7 +63,7 @@ class _Follower:
         self._answers: dict[str, BaseHTTPResponse] = {}
         self._is_done = threading.Event()
 
-    def lines(self, tail: int) -> Iterator[str]:
+    def lines(self, tail: int) -> Iterator[TimedLine]:
         try:
             self._read_new(tail)
             while True:
@@ -78,8 +74,8 @@ class _Follower:
                         return
                     continue
                 if replica:
-                    text = split(line)[1]
-                    yield f"{short(replica)} {text}" if len(self._reading) > 1 else text
+                    read = TimedLine.of(line)
+                    yield marked(replica, read) if len(self._reading) > 1 else read
                 elif not self._read_new(tail) and self._arrived.empty():
                     return
         finally:

@@ -20,6 +20,7 @@ from typing import ClassVar
 import mlmagic.scoring.recorder as recorder
 from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import Advice, InvalidConfig, LaunchFailed, TargetUnavailable
@@ -114,6 +115,7 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
         measures=True,
         records_traffic=True,
         lists_packages=True,
+        times_logs=True,
     )
 
     def __init__(self, context: str = "") -> None:
@@ -302,6 +304,11 @@ class KubernetesTarget(ComputeTarget[KubernetesHandle]):
             self._release(handle)[1].remove(handle.key, grace=grace, keep_address=keep_address)
 
     def logs(self, handle: KubernetesHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
+        return (line.text for line in self.timed_logs(handle, tail=tail, follow=follow))
+
+    def timed_logs(
+        self, handle: KubernetesHandle, *, tail: int = 200, follow: bool = False
+    ) -> Iterator[TimedLine]:
         api, release = self._release(handle)
         if not follow:
             yield from logs.last_lines(api, handle.namespace, release.pods(handle.key), tail)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from mlmagic.core.webservice import ServiceSpec
+from mlmagic.scoring import logs
 from mlmagic.scoring.settings import NOT_INHERITED
 from mlmagic.targets.local.process import RUN_DIR
 from mlmagic.targets.python_path import python_path
@@ -80,6 +81,7 @@ def server_environment(spec: ServiceSpec, inherited: Mapping[str, str] | None = 
     )
     known = os.environ if inherited is None else inherited
     return {
+        logs.FORMAT: logs.CRI,  # unless the user wants another one
         **{name: value for name, value in known.items() if name not in left_out},
         "MLMAGIC_DEVELOPMENT": "1",
         "MLMAGIC_BELLS": spec.wakeup_dir,

@@ -1,25 +1,44 @@
-"""Reads the log of a server across the files that its rotation leaves."""
+"""Reads the log of a server across the files that its rotation leaves.
+
+The server writes a time and a stream before each line, as container runtimes do (see `mlmagic.scoring.logs`).
+What something else has written into the file, such as a program that the script runs, has no time.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import TextIO
 
+from mlmagic.core.log_lines import TimedLine, time_of
 from mlmagic.scoring.log_rotation import older
 
 LINE_BYTES = 4096
 """How much of a long log is read for each requested line."""
+_TIMED = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) std(out|err) F (?P<text>.*)", re.DOTALL
+)
 
 
-def lines_of(path: Path, tail: int, wait: Callable[[], bool] | None = None) -> Iterator[str]:
+def lines_of(path: Path, tail: int, wait: Callable[[], bool] | None = None) -> Iterator[TimedLine]:
     """The last ``tail`` lines of the log, oldest first, without line ends.
 
     With ``wait``, the lines to come too: it is called where there is none, and returns False at the end.
     """
+    return map(_timed, _written(path, tail, wait))
+
+
+def _timed(line: str) -> TimedLine:
+    found = _TIMED.fullmatch(line)
+    return TimedLine(time_of(found["time"]), found["text"]) if found else TimedLine(None, line)
+
+
+def _written(path: Path, tail: int, wait: Callable[[], bool] | None = None) -> Iterator[str]:
+    """The lines as they are in the files."""
     try:
         log = _opened(path)
     except FileNotFoundError:

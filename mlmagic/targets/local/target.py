@@ -22,6 +22,7 @@ import mlmagic.scoring.report as run_report
 import mlmagic.targets.local.zygote as zygotes
 from mlmagic.core import advice
 from mlmagic.core.configuration import DeploymentConfig
+from mlmagic.core.log_lines import TimedLine
 from mlmagic.core.usage import Usage
 from mlmagic.core.webservice import Observation, Phase, ServiceSpec
 from mlmagic.errors import Advice, LaunchFailed, TargetUnavailable, UsageError
@@ -67,6 +68,7 @@ class LocalTarget(ComputeTarget[LocalHandle]):
         watches=True,
         records_traffic=True,
         lists_packages=True,
+        times_logs=True,
         sizes_logs=True,
     )
 
@@ -237,6 +239,11 @@ class LocalTarget(ComputeTarget[LocalHandle]):
             held.remove()
 
     def logs(self, handle: LocalHandle, *, tail: int = 200, follow: bool = False) -> Iterator[str]:
+        return (line.text for line in self.timed_logs(handle, tail=tail, follow=follow))
+
+    def timed_logs(
+        self, handle: LocalHandle, *, tail: int = 200, follow: bool = False
+    ) -> Iterator[TimedLine]:
         def wait() -> bool:
             if self.observe(handle).ended:
                 return False

@@ -11,17 +11,17 @@ from typing import Any
 
 from traitlets import List, Unicode
 
-from mlmagic.core.drift import DriftReport
 from mlmagic.core.events import service_subject
 from mlmagic.core.traffic_history import PERIOD_SECONDS
 from mlmagic.core.webservice import Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.watcher import View
-from mlmagic.errors import MLMagicError, NotFound, UsageError
+from mlmagic.errors import MLMagicError, UsageError
 from mlmagic.visible_text import visible
+from mlmagic.widgets import drift
+from mlmagic.widgets.alerts import alert_rows, card_line
 from mlmagic.widgets.background import reader
 from mlmagic.widgets.calls import Answers
-from mlmagic.widgets.drift import card_line
 from mlmagic.widgets.service_card.actions import Actions, Captured, no_script, offered
 from mlmagic.widgets.service_card.log import READ_LINES, last_failure
 from mlmagic.widgets.service_card.request import answered
@@ -119,11 +119,12 @@ class LiveService(ServiceState):
         self._show_record(service)
         subject = service_subject(self.name)
         self.note([event for event in view.news if event.subject == subject], time.time())
+        self.alerts = alert_rows(each for each in view.alerts if each.service_id == self.id)
         now = time.monotonic()
         if now - self._history_read >= PERIOD_SECONDS:
             self._history_read = now
             reader.soon((self, "history"), self._read_history)
-            reader.soon((self, "drift"), self._read_drift)
+            reader.soon((self, "monitoring"), self._read_monitoring)
 
     def _show_record(self, service: Webservice) -> None:
         if service is not self._seen:
@@ -169,17 +170,13 @@ class LiveService(ServiceState):
         with suppress(MLMagicError):
             self.history = points(self._engine.services.traffic_history(self.name))
 
-    def _read_drift(self) -> None:
+    def _read_monitoring(self) -> None:
         with suppress(MLMagicError):
             service = self._engine.services.get(self.name)
-            try:
-                report: DriftReport | None = self._engine.drift.get(self.name)
-            except NotFound:
-                report = None
-            if report is not None and report.created_time < service.created_time:
-                report = None  # of an earlier service of this name
-            self._drift = card_line(report, self._engine.schedules.of_drift(self.name))
-            self.details = details(service, self._drift)
+            report = self._engine.drift.last(service)
+            self._drift = drift.card_line(report, self._engine.schedules.of_drift(self.name))
+            self._rules = card_line(self._engine.alerts.status(service=self.name))
+            self.details = details(service, self._drift, self._rules)
 
     def _revisions(self) -> list[dict[str, Any]]:
         return [revision_row(each, self.revision) for each in self._engine.services.revisions(self.name)]

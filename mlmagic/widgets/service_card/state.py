@@ -83,6 +83,8 @@ class ServiceState(Beating):
     """Whether the versions differ by more than chance."""
     rollout = Unicode().tag(sync=True)
     """How far the rollout of a version is; empty without one."""
+    alerts = List().tag(sync=True)
+    """The alerts that are pending or firing, as `mlmagic.widgets.alerts.alert_rows` has them."""
     log_text = Unicode().tag(sync=True)
     gone = Bool(False).tag(sync=True)
 
@@ -91,7 +93,7 @@ class ServiceState(Beating):
         self.id, self.name = service.id, service.name
         self._created = service.created_time
         self._events: list[Event] = []
-        self._drift = ""
+        self._drift = self._rules = ""
         self._since: Began = (None, service.updated_time)
         self.show(service)
 
@@ -105,7 +107,7 @@ class ServiceState(Beating):
         self.endpoint = service.scoring_uri or "" if service.state is not State.FAILED else ""
         self.docs = html.browser_url(service.docs_uri or "") if self.endpoint else ""
         self.figures = figures.pairs(service.stats, service.replicas)
-        self.details = details(service, self._drift)
+        self.details = details(service, self._drift, self._rules)
         self._show_versions(service)
         self.replicas = service.replicas or round(service.stats.get("replicas", 0)) or 1
 
@@ -169,8 +171,9 @@ def revision_row(summary: RevisionSummary, present: int) -> dict[str, Any]:
     }
 
 
-def details(service: Webservice, drift: str = "") -> list[tuple[str, str]]:
-    """Terms and texts: what is deployed, and where; ``drift`` is what the last drift check found."""
+def details(service: Webservice, drift: str = "", rules: str = "") -> list[tuple[str, str]]:
+    """Terms and texts: what is deployed, and where; ``drift`` is what the last drift check found, ``rules``
+    are the alert rules that watch the service."""
     tags = ", ".join(f"{key}={value}" for key, value in service.tags.items())
     rows = [
         ("Models", ", ".join(service.models) or "none"),
@@ -178,6 +181,7 @@ def details(service: Webservice, drift: str = "") -> list[tuple[str, str]]:
         ("Description", service.description),
         ("Tags", tags),
         ("Data drift", drift),
+        ("Alert rules", rules),
         *(("Note", each.words) for each in service.replacements),
     ]
     return [(term, visible(text)) for term, text in rows if text]

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from traitlets import List, Unicode
 
+from mlmagic.core.alert import Alert, AlertState
 from mlmagic.core.webservice import State, Webservice
 from mlmagic.engine.engine import Engine
 from mlmagic.engine.services.watcher import View
@@ -38,7 +39,7 @@ class LiveServices(Beating):
         self._drawn = -math.inf
         with self._drawing:
             self._leave: Callable[[], None] = engine.watcher.watch(self._look)
-            self._show(services)
+            self._show(services, ())
 
     def close_table(self) -> None:
         self._leave()
@@ -49,11 +50,16 @@ class LiveServices(Beating):
             if (
                 time.monotonic() - self._drawn >= PAUSE_SECONDS
             ):  # if not, the next view is a second away at most
-                self._show(view.services.values())
+                self._show(view.services.values(), view.alerts)
 
-    def _show(self, services: Iterable[Webservice]) -> None:
+    def _show(self, services: Iterable[Webservice], alerts: Iterable[Alert]) -> None:
         self._drawn = time.monotonic()
-        self.rows = sorted((row(each) for each in services), key=lambda each: str(each["name"]))
+        firing: dict[str, list[str]] = {}
+        for alert in alerts:
+            if alert.state is AlertState.FIRING:
+                firing.setdefault(alert.service_id, []).append(alert.rule)
+        rows = (row(each, firing.get(each.id, ())) for each in services)
+        self.rows = sorted(rows, key=lambda each: str(each["name"]))
         self.keep_beat(time.time())
 
 
@@ -65,8 +71,11 @@ def captured_script(engine: Engine, name: str) -> dict[str, str]:
     return {"name": captured_as, "text": engine.scripts.text_of(revision)} if captured_as else {"name": ""}
 
 
-def row(service: Webservice) -> dict[str, Any]:
-    """A service as a row: texts, and for each figure its text and the number to sort by (None if unknown)."""
+def row(service: Webservice, firing: Sequence[str] = ()) -> dict[str, Any]:
+    """A service as a row: texts, and for each figure its text and the number to sort by (None if unknown).
+
+    ``firing`` are the names of the rules whose alerts fire.
+    """
     stats, words = service.stats, visible(cards.status(service))
     has_address = service.scoring_uri and service.state is not State.FAILED
     return {
@@ -74,6 +83,7 @@ def row(service: Webservice) -> dict[str, Any]:
         "id": service.id,
         "state": str(service.state),
         "words": words if words.lower() != service.state.lower() else "",
+        "alerts": list(firing),
         "endpoint": service.scoring_uri if has_address else "",
         "models": visible(", ".join(service.models)),
         "target": service.target,

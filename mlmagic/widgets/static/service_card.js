@@ -1,5 +1,6 @@
 // The card of one service: what it is and does, what can be done, and folded: try it, log, events, keys.
 
+import { alertLine } from "./alerts.js";
 import { endpointTraffic } from "./endpoint_traffic.js";
 import { button, copyButton, disclosure, drawCard, element, moment, pairs, show, twinHider } from "./dom.js";
 import { logView } from "./log_view.js";
@@ -50,6 +51,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
   const silent = element("div", { class: "mlmagic-silent", role: "status" });
   const address = element("div", { class: "mlmagic-row mlmagic-address" });
   const message = element("div", { class: "mlmagic-message", role: "status" });
+  const alerts = element("div", { role: "status", "aria-label": say("Alerts of %1", name) });
   const traceback = element("div", {});
 
   const traffic = element("div", {});
@@ -120,6 +122,9 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
     if (store.get("versions")?.length && !traffic.firstChild) ends.push(endpointTraffic(traffic, store));
     traffic.hidden = !traffic.firstChild;
   }
+  function drawAlerts() {
+    show(alerts, ...store.get("alerts").map(alertLine));
+  }
   function drawEvents() {
     show(events, ...store.get("events").map((/** @type {any} */ each) => element("li", {},
       moment(each.time, clockWithSeconds(each.time)),
@@ -134,6 +139,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
       drawState],
     [["endpoint", "docs"], drawAddress],
     [["versions"], drawTraffic],
+    [["alerts"], drawAlerts],
     [["doing", "told"], actions.drawWork],
     [["figures", "history"], figures.draw],
     [["events"], drawEvents],
@@ -151,7 +157,7 @@ export function serviceCard(root, store, now = () => Date.now() / 1000) {
 
   drawCard(root, say("Service %1", name), twinHider(root, id),
     element("div", { class: "mlmagic-row mlmagic-head" }, element("strong", { class: "mlmagic-name" }, name), state, age),
-    silent, address, message, traceback, actions.root, traffic, figures.root,
+    silent, address, message, alerts, traceback, actions.root, traffic, figures.root,
     trying, logSection, eventSection, revisionSection, keySection, detailSection);
   // What a start prints is what one waits for.
   if (["Transitioning", "Failed"].includes(store.get("state"))) logSection.open = true;

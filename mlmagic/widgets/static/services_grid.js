@@ -1,5 +1,6 @@
 // The table of services; each row opens its service's card in place.
 
+import { alertBadge } from "./alerts.js";
 import { element, show } from "./dom.js";
 import { figureColumn, grid, wordColumn } from "./grid.js";
 import { MARKS, serviceCard } from "./service_card.js";
@@ -17,10 +18,11 @@ export const SERVICES = {
     {
       key: "state", title: "State", priority: 1,
       value: (row) => row.state,
-      text: (row) => `${row.state} ${row.words}`,
+      text: (row) => [row.state, ...row.alerts, row.words].join(" "),
       draw: (row) => [
         element("span", { class: `mlmagic-badge mlmagic-${row.state.toLowerCase()}` },
           element("span", { "aria-hidden": "true" }, `${MARKS[row.state] || "?"} `), say(row.state)),
+        ...row.alerts.map(alertBadge),
         element("span", { class: "mlmagic-why", title: row.words }, row.words),
       ],
     },
@@ -36,7 +38,7 @@ export const SERVICES = {
       value: (row) => row.changed, text: (row, now) => say("%1 ago", duration(now - row.changed)),
     },
   ],
-  words: (row) => [row.name, row.models, row.target, row.words],
+  words: (row) => [row.name, row.models, row.target, row.words, ...row.alerts],
   choice: {
     title: "State of the services", all: "All states", of: (row) => row.state,
     values: Object.keys(MARKS).filter((each) => each !== "Deleted"),

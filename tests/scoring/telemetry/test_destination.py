@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 import pytest
 
+from mlmagic.scoring.telemetry.azure_monitor import TURNED_OFF
 from mlmagic.scoring.telemetry.destination import (
+    CONNECTION_STRING,
     ENABLED,
     INTERVAL,
     InvalidDestination,
     destination,
+    endpoint_of,
     is_enabled,
     metric_interval,
     note_on_protocol,
     resource,
+    sends_to_azure_monitor,
 )
+from mlmagic.scoring.telemetry.telemetry import Telemetry
 
 HERE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 OF_TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -108,3 +114,54 @@ def test_the_service_is_described_and_another_protocol_is_named() -> None:
     assert resource({**given, "OTEL_SERVICE_NAME": "b"})["service.name"] == "b"
     assert note_on_protocol({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}) == ""
     assert "=grpc has no effect" in note_on_protocol({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"})
+
+
+KEY = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        (f"InstrumentationKey={KEY};IngestionEndpoint=https://west.in/;LiveEndpoint=x", "https://west.in/"),
+        (f"ingestionendpoint=http://127.0.0.1:9;instrumentationkey={KEY}", "http://127.0.0.1:9"),
+        (f" InstrumentationKey = {KEY} ", "https://dc.services.visualstudio.com"),
+    ],
+)
+def test_the_endpoint_of_a_connection_string(text: str, url: str) -> None:
+    assert endpoint_of(text) == url
+
+
+@pytest.mark.parametrize(
+    "text", [KEY, "", "IngestionEndpoint=https://x", f"InstrumentationKey={KEY};IngestionEndpoint=x"]
+)
+def test_a_wrong_connection_string_is_told_without_its_key(text: str) -> None:
+    with pytest.raises(InvalidDestination, match="must be as the Azure portal shows it") as told:
+        endpoint_of(text)
+    assert KEY not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "sends"),
+    [
+        ({CONNECTION_STRING: "x"}, True),
+        ({CONNECTION_STRING: " "}, False),
+        ({CONNECTION_STRING: "x", HERE: "http://c"}, False),
+        ({CONNECTION_STRING: "x", OF_TRACES: "http://c"}, False),
+        ({}, False),
+    ],
+)
+def test_a_collector_comes_before_application_insights(environment: Mapping[str, str], sends: bool) -> None:
+    assert sends_to_azure_monitor(environment) is sends
+
+
+def test_without_the_exporters_package_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "azure.monitor.opentelemetry", None)
+    for name in TURNED_OFF:  # they are restored after the test
+        monkeypatch.setenv(name, "true")
+    environment = {ENABLED: "true", CONNECTION_STRING: f"InstrumentationKey={KEY}"}
+    assert Telemetry.of(environment) is None
+    told = capsys.readouterr().err
+    assert told.startswith("mlmagic: no traces, logs or metrics are sent: ")
+    assert "needs the package azure-monitor-opentelemetry-exporter" in told

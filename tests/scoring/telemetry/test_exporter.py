@@ -12,6 +12,7 @@ from mlmagic.scoring.telemetry import otlp
 from mlmagic.scoring.telemetry.destination import Destination
 from mlmagic.scoring.telemetry.exporter import Exporter
 from mlmagic.scoring.telemetry.otlp import Line, Span
+from mlmagic.scoring.telemetry.sender import Sender
 from mlmagic.scoring.telemetry.trace_context import context_of
 from tests.support.collector import attributes, collecting
 from tests.support.waiting import wait_for
@@ -21,7 +22,9 @@ pytestmark = pytest.mark.together
 
 def exporter_to(url: str) -> Exporter:
     place = Destination(f"{url}/v1/traces", {"api-key": "secret"}, 5.0)
-    return Exporter("traces", place, lambda spans: otlp.traces({"service.name": "svc"}, spans))
+    return Exporter(
+        "traces", place.url, Sender(place, lambda spans: otlp.traces({"service.name": "svc"}, spans))
+    )
 
 
 def span(number: int = 1) -> Span:
@@ -52,7 +55,7 @@ def test_lines_arrive_with_their_stream_and_span() -> None:
     context = context_of(None)
     with collecting() as collector:
         place = Destination(f"{collector.url}/v1/logs", {}, 5.0)
-        exporter = Exporter("lines", place, lambda lines: otlp.logs({}, lines))
+        exporter = Exporter("lines", place.url, Sender(place, lambda lines: otlp.logs({}, lines)))
         exporter.add(Line(5, "hello", "stdout", {"mlmagic.request_id": "r"}, context))
         exporter.add(Line(6, "careful", "stderr", {}))
         exporter.close()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from opentelemetry.trace import get_current_span
 
-from mlmagic.scoring.telemetry.current_span import CurrentSpan
-from mlmagic.scoring.telemetry.trace_context import context_of
+from mlmagic.scoring.telemetry.current_span import MODULE, CurrentSpan, CurrentSpanIfUsed
+from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of
 from tests.support.collector import Collector, attributes, collecting
 from tests.support.waiting import wait_for
 
@@ -133,6 +133,20 @@ def test_the_span_from_before_comes_back() -> None:
     current.leave()  # nothing to leave
 
 
-def test_without_the_package_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
-    assert CurrentSpan.if_installed() is None
+def test_nobody_asks_before_the_package_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def span() -> TraceContext:
+        asked.append(1)
+        return context_of(None)
+
+    current = CurrentSpanIfUsed()
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, MODULE, None)
+        current.enter(span)
+        current.leave()
+    assert asked == []
+    current.enter(span)
+    assert get_current_span().get_span_context().is_valid
+    current.leave()
+    assert asked == [1]

@@ -31,7 +31,7 @@ export const SERVICE = {
   id: "abc", name: "wine", state: "Healthy", words: "", began: 1000, beat: 1100, revision: 2, serving: 2, reloads: 0,
   endpoint: "http://127.0.0.1:5001/score", docs: "http://127.0.0.1:5001/docs", traceback: "", failure: "",
   figures: [["Requests", "12"], ["p50 / p99", "1.2 / 3.4 ms"]], history: [], details: [["Models", "wine:1"]],
-  events: [], log_text: "", gone: false, replicas: 1, offered: ["update", "restart", "stop", "scale", "delete"],
+  events: [], alerts: [], log_text: "", gone: false, replicas: 1, offered: ["update", "restart", "stop", "scale", "delete"],
   doing: "", told: "", authentication: "",
 };
 export const HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> & \"'";

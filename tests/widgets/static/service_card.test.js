@@ -127,6 +127,20 @@ describe("actions", () => {
   });
 });
 
+it("shows alerts that are pending or firing", () => {
+  const { root, store } = card();
+  expect(named(root, "Alerts of wine").textContent).toBe("");
+  store.set("alerts", [
+    { rule: "slow", state: "firing", severity: "error", since: 0, words: "p99 > 200ms: p99 is 312 ms" },
+    { rule: "errors", state: "pending", severity: "warning", since: 0, words: "error_rate > 5%: error_rate is 9 %" },
+  ]);
+  const [firing, pending] = [...named(root, "Alerts of wine").children].map((each) => each.textContent);
+  expect(firing).toMatch(/^▲ Firingslowerror, since\d\d:\d\d:\d\dp99 > 200ms: p99 is 312 ms$/);
+  expect(pending).toMatch(/^◌ Pendingerrorswarning, since/);
+  store.set("alerts", []);
+  expect(named(root, "Alerts of wine").textContent).toBe("");
+});
+
 it("opens the log of a service that starts or has failed", async () => {
   const { root, store } = card({ state: "Transitioning", serving: null, endpoint: "" });
   await settled();
@@ -184,10 +198,11 @@ it("draws traffic and latency of the last 15 minutes", () => {
 it("shows everything that a service says as text", async () => {
   const { root } = card({
     words: HOSTILE, traceback: HOSTILE, log_text: HOSTILE, details: [["Models", HOSTILE]], state: "Failed",
+    alerts: [{ rule: "slow", state: "firing", severity: "error", since: 0, words: HOSTILE }],
     events: [{ time: 0, message: HOSTILE }], figures: [["Requests", HOSTILE]],
   });
   await settled();
-  expect(root.textContent.split(HOSTILE).length - 1).toBe(6);
+  expect(root.textContent.split(HOSTILE).length - 1).toBe(7);
   expect(root.querySelector("script, img")).toBeNull();
 });
 

@@ -11,7 +11,7 @@ afterEach(() => {
 
 function row(name, values = {}) {
   return {
-    name, id: `id-${name}`, state: "Healthy", words: "", endpoint: "", models: `${name}:1`, target: "local", changed: 4000,
+    name, id: `id-${name}`, state: "Healthy", words: "", alerts: [], endpoint: "", models: `${name}:1`, target: "local", changed: 4000,
     traffic: ["–", null], latency: ["–", null], errors: ["–", null], cpu: ["–", null], memory: ["–", null], ...values,
   };
 }
@@ -122,6 +122,13 @@ it("says that it is not connected", async () => {
   await expect.poll(() => root.querySelector(".mlmagic-silent").textContent, { timeout: 5000 }).toContain("Not connected");
   store.set("beat", 5020);
   expect(root.querySelector(".mlmagic-silent").textContent).toBe("");
+});
+
+it("marks a service whose alert fires, and finds it by the rule's name", () => {
+  const { root } = grid([row("wine", { alerts: ["slow"] }), row("iris")]);
+  expect([...root.querySelectorAll(".mlmagic-alert")].map((each) => each.textContent)).toEqual(["▲ slow"]);
+  const rows = [row("wine", { alerts: ["slow"] }), row("iris")];
+  expect(matchingRows(rows, SERVICES, { search: "slow", choice: "" }).map((each) => each.name)).toEqual(["wine"]);
 });
 
 it("shows text as text", () => {

@@ -102,7 +102,7 @@ class Engine:
         self.follows = Follows(self.memory, self.supervision.ensure)
         self.events = Events(self.memory, on_news)
         self.drift = Drift(self.memory, self.collected_data, on_news)
-        self.alerts = Alerts(self.memory, self.supervision.ensure)
+        self.alerts = Alerts(self.memory, self.supervision.ensure_for_services, on_news)
         self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
         self.pipeline_endpoints = PipelineEndpoints(self.memory, self.supervision.ensure_for_pipelines)
         self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)

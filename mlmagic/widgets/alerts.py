@@ -15,7 +15,7 @@ from mlmagic.widgets.cards import Listing
 from mlmagic.widgets.figures import NOT_KNOWN
 
 _HEADINGS = ("Rule", "Service", "State", "Measured", "Condition", "Severity")
-MARKS = {AlertState.FIRING: "▲", AlertState.PENDING: "◌", AlertState.INACTIVE: "●"}
+_MARKS = {AlertState.FIRING: "▲", AlertState.PENDING: "◌", AlertState.INACTIVE: "●"}
 
 
 def alerts_listing(rules: Sequence[AlertRule], found: Sequence[AlertStatus]) -> Listing:
@@ -37,7 +37,7 @@ def card_line(found: Sequence[AlertStatus]) -> str:
 
 def alert_rows(found: Iterable[Alert]) -> list[dict[str, Any]]:
     """The alerts of a service that are pending or firing, as its card draws them, the most severe first."""
-    states, severities = tuple(MARKS), tuple(Severity)
+    states, severities = tuple(_MARKS), tuple(Severity)
     severest = sorted(
         found, key=lambda each: (states.index(each.state), severities.index(each.severity), each.rule)
     )
@@ -59,4 +59,4 @@ def _row(rule: AlertRule, service: str, state: str, value: str) -> list[str]:
 
 def _state_text(found: AlertStatus) -> str:
     since = f", {html.ago(found.since_time)}" if found.since_time is not None else ""
-    return f"{MARKS[found.state]} {found.state}{since}"
+    return f"{_MARKS[found.state]} {found.state}{since}"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mlmagic.workspace.listed_names import listed_names
+from mlmagic.workspace.location import locate
 from tests.support.command_line import run
 
 
@@ -25,6 +27,7 @@ def test_the_life_of_a_rule(folder: Path) -> None:
     again = run(*line)
     assert (again.exit_code, "'errors' already exists" in again.stderr) == (1, True)
     assert "no such service" in run("alert", "list").stdout
+    assert listed_names(locate(), "alert rules") == ["errors"]
     shown = json.loads(run("alert", "show", "-n", "errors", "-o", "json").stdout)
     assert (shown["name"], shown["alerts"]) == ("errors", [])
     assert [each["name"] for each in json.loads(run("alert", "list", "-o", "json").stdout)] == ["errors"]

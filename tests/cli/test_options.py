@@ -35,7 +35,7 @@ NOTEBOOK_WORDS = re.compile(r"%%|(?<![\w%])%[a-z]|\w=(True|False)\b|\bmagics?\b|
 EMPTY = [
     *("service list", "model list", "package list", "profile list", "environment list", "events list"),
     *("events list --subscriptions", "events list --follows", "events deliveries", "computetarget list"),
-    *("endpoint realtime list", "workspace list", "pipeline list"),
+    *("endpoint realtime list", "workspace list", "alert list", "pipeline list"),
 ]
 
 

@@ -53,7 +53,7 @@ def rule(condition: str = "error_rate > 5%", name: str = "errors", **given: str)
 
 @pytest.fixture
 def alerts(memory: Memory) -> Alerts:
-    return Alerts(memory, lambda: None)
+    return Alerts(memory, lambda: None, lambda: None)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ def full(session: MLMagic, shell: TestingShell, tmp_path: Path) -> TestingShell:
     shell.run_cell("scorer = 1")
     shell.run_cell(f"%%score_script wine\n{SCRIPT}")
     shell.run_cell("%deploy live-one -m diabetes:1 --script wine")
+    shell.run_cell("%alert create errors --condition drift")
     return shell
 
 
@@ -60,6 +61,10 @@ OFFERED = {
     "%rollback nothing ": [],
     "%revisions l": ["live-one"],
     "%logs l": ["live-one"],
+    "%logs other l": ["live-one"],
+    "%alert cr": ["create"],
+    "%alert create slow --service l": ["live-one"],
+    "%alert delete e": ["errors"],
     "%delete live-one l": ["live-one"],
     "%score li": ["live-one"],
     "%score live-one sc": ["scorer"],

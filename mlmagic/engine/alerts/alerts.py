@@ -32,9 +32,10 @@ class Alerts:
     rule stays if its service is deleted: it watches the next service of that name.
     """
 
-    def __init__(self, memory: Memory, supervise: Callable[[], None]) -> None:
-        """``supervise`` makes sure that there is a supervisor."""
-        self._memory, self._supervise = memory, supervise
+    def __init__(self, memory: Memory, supervise: Callable[[], None], on_news: Callable[[], None]) -> None:
+        """``supervise`` makes sure that services have a supervisor; ``on_news`` is called when there may be
+        something to deliver."""
+        self._memory, self._supervise, self._on_news = memory, supervise, on_news
 
     def create(self, rule: AlertRule) -> AlertRule:
         """Record a rule, which is evaluated from now on. Raises `AlreadyExists`."""
@@ -53,7 +54,7 @@ class Alerts:
         """Delete a rule. Its alerts that fire are resolved. Raises `NotFound`."""
         with self._memory.writing() as tx:
             alerts.remove_rule(tx, name)
-        self._supervise()
+        self._on_news()
 
     def status(self, *, rule: str | None = None, service: str | None = None) -> list[AlertStatus]:
         """Each rule at each service that it watches, with what is measured now; of one rule or service if

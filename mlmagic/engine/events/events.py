@@ -25,8 +25,8 @@ class Events:
     def publish(self, happening: Happening) -> None:
         """Publish an event to subscribers: a finished run, a data drift (built by `mlmagic.core.notices`).
 
-        Models and services publish their own events. Raises `InvalidConfig` for a kind that Azure ML v1 does
-        not have.
+        Models, services and alert rules publish their own events. Raises `InvalidConfig` for a kind that is
+        not sent to subscribers.
         """
         check_happening(happening)
         with self._memory.writing() as tx:

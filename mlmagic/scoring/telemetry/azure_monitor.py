@@ -30,7 +30,8 @@ TURNED_OFF = {
 _NEVER = logging.CRITICAL + 1
 _SETTINGS = {
     "disable_offline_storage": True,  # what is lost is counted in the log, as with a collector
-    "timeout": 5.0,
+    "timeout": 5.0,  # for a connection
+    "read_timeout": 5.0,
     "retry_total": 2,
     "retry_backoff_max": 2.0,
 }

@@ -12,14 +12,17 @@ from mlmagic.widgets.alerts import alert_rows, alerts_listing, card_line
 
 SLOW = rule_of("slow", {"condition": "p99 > 200ms", "for_": "2m", "severity": "error"})
 OTHER = rule_of("sick", {"condition": "state == Failed", "service": "none-*"})
-FOUND = [
-    AlertStatus(SLOW, "wine", AlertState.FIRING, time.time() - 120, "p99 is 312 ms"),
-    AlertStatus(SLOW, "iris", AlertState.INACTIVE, None, "no requests"),
-]
+
+
+def found() -> list[AlertStatus]:
+    return [
+        AlertStatus(SLOW, "wine", AlertState.FIRING, time.time() - 120, "p99 is 312 ms"),
+        AlertStatus(SLOW, "iris", AlertState.INACTIVE, None, "no requests"),
+    ]
 
 
 def test_a_row_for_each_rule_and_service() -> None:
-    text = alerts_listing([SLOW, OTHER], FOUND).text_for(Front.COMMAND)
+    text = alerts_listing([SLOW, OTHER], found()).text_for(Front.COMMAND)
     assert [line.split("  ")[0].strip() for line in text.splitlines()[-3:]] == ["slow", "slow", "sick"]
     for words in (
         "▲ firing, 2 min ago",
@@ -38,7 +41,7 @@ def test_without_rules_it_says_how_to_create_one() -> None:
 
 
 def test_the_lines_of_a_card() -> None:
-    assert card_line(FOUND) == "slow: firing, p99 is 312 ms; slow: inactive, no requests"
+    assert card_line(found()) == "slow: firing, p99 is 312 ms; slow: inactive, no requests"
     assert card_line([]) == ""
     firing, pending = AlertState.FIRING, AlertState.PENDING
     rows = alert_rows(

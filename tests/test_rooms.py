@@ -24,8 +24,8 @@ pytestmark = pytest.mark.together
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal, control
 # socket and cgroup, the names of its variables, the formats of its log, the files of collected data, which
-# certificates, hosts and web pages it takes, how values become JSON, and how a part of a table is described
-# to the process of a batch job.
+# certificates, hosts and web pages it takes, how values become JSON, spans of jobs, and how a part of a table
+# is described to the process of a batch job.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.authentication",
     "mlmagic.scoring.batch.tables",
@@ -51,6 +51,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.settings",
     "mlmagic.scoring.shims",
     "mlmagic.scoring.telemetry.destination",
+    "mlmagic.scoring.telemetry.job_spans",
     "mlmagic.scoring.termination",
     "mlmagic.scoring.__main__",
 }

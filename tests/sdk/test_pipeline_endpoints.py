@@ -57,6 +57,10 @@ SCRIPTS = {
         "Run.get_context().parent.log('begun', os.getpid())\n"
         "while not os.path.exists(sys.argv[1]):\n    time.sleep(0.01)\n"
     ),
+    "trace.py": (
+        "import os\nfrom azureml.core import Run\n"
+        "Run.get_context().parent.log('text', os.environ['TRACEPARENT'])\n"
+    ),
     "broken.py": "raise ValueError('no such column')\n",
 }
 
@@ -298,6 +302,14 @@ def test_a_run_goes_on_when_server_and_daemon_are_killed(
     run.wait_for_completion()
     assert run.get_status() == "Finished"
     assert runs(workspace) == [run.id]
+
+
+def test_the_callers_trace_reaches_the_script(workspace: Workspace, source: Path) -> None:
+    step = PythonScriptStep("trace.py", source_directory=str(source))
+    published = Pipeline(workspace, [step]).publish("trace")
+    caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    run = ended(workspace, post(published.endpoint, {"ExperimentName": "x"}, traceparent=caller))
+    assert run.get_metrics() == {"text": caller}
 
 
 def test_a_request_whose_server_is_killed_starts_one_run(

@@ -36,6 +36,7 @@ from mlmagic.engine.models.models import Models
 from mlmagic.engine.requirements import completed
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.services.temporary_work import TemporaryWork
+from mlmagic.scoring.telemetry.job_spans import JobSpans, Work
 from mlmagic.workspace.atomic_writes import write_atomically
 from mlmagic.workspace.files import Intake
 from mlmagic.workspace.memory import Memory
@@ -124,9 +125,13 @@ class Batch:
             stage = self._stage(plan, script, work.folder, log_folder, is_local=address is None)
             stage = replace(stage, modules=_libraries(script, work.folder, batches))
             here = min(plan.processes, len(batches)) if address is None else 0
-            with _begun(stage, here), cluster.connected(address, plan.processes, work.folder) as connection:
-                connected(connection.dashboard)
-                outcome = Job(connection, stage, plan, batches, ledger, watching).run()
+            with _span(script, batches) as span:
+                stage = replace(stage, variables={**span.variables(), **stage.variables})
+                with _begun(stage, here), cluster.connected(address, plan.processes, work.folder) as found:
+                    connected(found.dashboard)
+                    outcome = Job(found, stage, plan, batches, ledger, watching).run()
+                span.failed = bool(outcome.error)
+                span.attributes["mlmagic.batch.failed_mini_batches"] = outcome.tally.failed_batches
             write_atomically(log_folder / ERRORS, json.dumps(outcome.failures, indent=2))
             write_atomically(log_folder / SUMMARY, json.dumps(_summary(outcome), indent=2))
             if not outcome.error:
@@ -207,6 +212,18 @@ def _begun(stage: Stage, processes: int) -> Iterator[None]:
         yield
     finally:
         runner.end_job(stage, at_once=True)
+
+
+@contextmanager
+def _span(script: _Script, batches: Sequence[MiniBatch]) -> Iterator[Work]:
+    """The span of a job, below that of whoever has started it; the calls of run() are below it."""
+    spans = JobSpans("mlmagic batch job")
+    name = script.inference.entry_script
+    try:
+        with spans.span(f"batch {name}", **{"mlmagic.batch.mini_batches": len(batches)}) as work:
+            yield work
+    finally:
+        spans.close()
 
 
 def _libraries(script: _Script, folder: Path, batches: Sequence[MiniBatch]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,6 +22,7 @@ from mlmagic.errors import UsageError
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 from mlmagic.scoring.http.caller_check import is_same_origin
+from mlmagic.scoring.telemetry.job_spans import variables_of_caller
 
 HOST = "127.0.0.1"
 CONNECTIONS_LIMIT = 64
@@ -86,7 +88,8 @@ def listen(submissions: Submissions, authenticator: Authenticator, port: int) ->
             try:
                 body = self._read()  # also of a request that is refused: else its sender may see a reset
                 self._check_caller()
-                self._send(_submitted(submissions, self.path, body))
+                caller = variables_of_caller({name.lower(): value for name, value in self.headers.items()})
+                self._send(_submitted(submissions, self.path, body, caller))
             except Refused as refused:
                 self._send(refused.answer)
 
@@ -152,7 +155,9 @@ def listen(submissions: Submissions, authenticator: Authenticator, port: int) ->
     return _Server((HOST, port), Handler)
 
 
-def _submitted(submissions: Submissions, target: str, body: bytes | None) -> Answer:
+def _submitted(
+    submissions: Submissions, target: str, body: bytes | None, variables: Mapping[str, str]
+) -> Answer:
     """Start the run of a request. Raises `Refused` for one that can be refused without the pipeline."""
     if body is None:
         raise Refused(413, f"The body exceeds {BODY_LIMIT} bytes. Send values of parameters, not data.")
@@ -164,7 +169,7 @@ def _submitted(submissions: Submissions, target: str, body: bytes | None) -> Ans
         read_request(body)
     except UsageError as error:
         raise Refused(400, str(error)) from None
-    return submissions.submit(target, body.decode("utf-8"))
+    return submissions.submit(target, body.decode("utf-8"), variables)
 
 
 def _bytes(field: str) -> bytes:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import uuid
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -55,10 +56,14 @@ class Submissions:
         self._starts = threading.BoundedSemaphore(STARTS_AT_ONCE)
         self._going_on: list[subprocess.Popen[bytes]] = []
 
-    def submit(self, target: str, body: str) -> Answer:
-        """Start the run of the pipeline at the path ``target``; returns when it has begun, or was refused."""
+    def submit(self, target: str, body: str, variables: Mapping[str, str]) -> Answer:
+        """Start the run of the pipeline at the path ``target``; returns when it has begun, or was refused.
+
+        ``variables`` are more environment variables of its process.
+        """
+        given = json.dumps({"target": target, "body": body, "run_id": uuid.uuid4().hex})
         with self._starts:
-            return self._start(json.dumps({"target": target, "body": body, "run_id": uuid.uuid4().hex}))
+            return self._start(given, variables)
 
     def reap(self) -> int:
         """Forget the processes that have ended; returns how many go on."""
@@ -67,7 +72,7 @@ class Submissions:
                 self._going_on.remove(process)
         return len(self._going_on)
 
-    def _start(self, request: str) -> Answer:
+    def _start(self, request: str, variables: Mapping[str, str]) -> Answer:
         reading, writing = os.pipe()
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output:
             given.write(request.encode("utf-8"))
@@ -84,6 +89,7 @@ class Submissions:
                     # Not arguments: every user of the machine can see those.
                     env={
                         **os.environ,
+                        **variables,
                         "PYTHONPATH": python_path(),
                         LOCATION_VARIABLE: self._location.to_json(),
                         ANSWER_VARIABLE: str(writing),

@@ -26,6 +26,9 @@ from mlmagic.scoring.process_exit import leave
 from mlmagic.scoring.process_title import show_as
 from mlmagic.scoring.script import import_script, user_traceback
 from mlmagic.scoring.shims.finder import install
+from mlmagic.scoring.telemetry.job_spans import JobSpans
+
+_MINI_BATCH = "mlmagic.batch.mini_batch"
 
 
 def main() -> int:
@@ -62,9 +65,14 @@ def main() -> int:
         return 3
     _answer(answers, {"ready": True})
     caller = _Caller(script.run, ENCODERS[options.results](options.keep))
+    spans = JobSpans("mlmagic batch job")
     for line in sys.stdin:
-        header, payload = caller.perform(json.loads(line))
+        task = json.loads(line)
+        with spans.span("run", **{_MINI_BATCH: task["context"]["index"]}) as work:
+            header, payload = caller.perform(task)
+            work.failed = "error" in header
         _answer(answers, header, payload)
+    spans.close()
     if callable(getattr(script, "shutdown", None)):
         script.shutdown()
     return 0

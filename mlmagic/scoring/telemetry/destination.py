@@ -46,8 +46,12 @@ class Destination:
 
 def is_enabled(environment: Mapping[str, str]) -> bool:
     """Whether the deployment asks for traces, logs and metrics."""
-    is_off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    return environment.get(ENABLED, "").strip().lower() == "true" and not is_off
+    return environment.get(ENABLED, "").strip().lower() == "true" and not is_disabled(environment)
+
+
+def is_disabled(environment: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry is turned off as a whole."""
+    return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
 def has_endpoint(environment: Mapping[str, str]) -> bool:

@@ -35,6 +35,10 @@ class TraceContext(NamedTuple):
         """A new span of the same trace, below this one."""
         return self._replace(span_id=_new(64), parent_id=self.span_id)
 
+    def header(self) -> str:
+        """The header ``traceparent`` of what is called below this span."""
+        return f"00-{self.trace_id}-{self.span_id}-{int(self.is_sampled):02x}"
+
 
 def context_of(header: bytes | None, state: bytes | None = None) -> TraceContext:
     """The context of a request with these headers: a new span of the caller's trace, else of a new one."""

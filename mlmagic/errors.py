@@ -331,7 +331,8 @@ def nearest_option(word: str, options: Iterable[str]) -> str:
     """The option in ``options`` that ``word`` abbreviates or misspells, or ``""``."""
     known = list(options)
     abbreviated = [option for option in known if option.startswith(word)]
-    return min(abbreviated, key=len, default="") or nearest(word, known)
+    longer = [option for option in known if option.endswith(f"-{word.lstrip('-')}")] if word[2:] else []
+    return min(abbreviated or longer, key=len, default="") or nearest(word, known)
 
 
 def _with_details(text: str, details: str) -> str:

@@ -73,6 +73,10 @@ def test_abbreviated_options_are_refused(path: tuple[str, ...]) -> None:
         ("model deploy -n a -dc f.json", "mlmagic model deploy has no option '-dc'. Did you mean '--dc'?"),
         ("model deploy -n a -ct x", "mlmagic model deploy has no option '-ct'. Did you mean '--ct'?"),
         ("model deploy --modle x", "mlmagic model deploy has no option '--modle'. Did you mean '--model'?"),
+        (
+            "batch run --script x",
+            "mlmagic batch run has no option '--script'. Did you mean '--batch-script'?",
+        ),
         ("model deploy --zz", "mlmagic model deploy has no option '--zz'. See mlmagic model deploy --help."),
         ("model deplyo", "mlmagic model has no command 'deplyo'. Did you mean 'deploy'?"),
         ("modle deploy", "mlmagic has no command 'modle'. Did you mean 'model'?"),

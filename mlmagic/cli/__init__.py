@@ -15,34 +15,8 @@ from collections.abc import Sequence
 import click
 
 from mlmagic._version import __version__
-from mlmagic.cli.alerts import alert
 from mlmagic.cli.base import Commands
-from mlmagic.cli.batch import batch
-from mlmagic.cli.collected_data import add_labels, collected_data
-from mlmagic.cli.computetargets import computetarget
-from mlmagic.cli.configs import config
-from mlmagic.cli.drift import drift
-from mlmagic.cli.endpoints import endpoint
-from mlmagic.cli.environments import environment
-from mlmagic.cli.events import events, follow, unfollow
-from mlmagic.cli.keys import regenerate_key, service_access_token, service_keys
-from mlmagic.cli.model_deployment import deploy_model
-from mlmagic.cli.models import model
 from mlmagic.cli.output import echo
-from mlmagic.cli.packages import package, package_model
-from mlmagic.cli.pipelines import pipeline
-from mlmagic.cli.profiles import profile, profile_model
-from mlmagic.cli.prometheus import prometheus
-from mlmagic.cli.revisions import (
-    list_revisions,
-    pause_update,
-    resume_update,
-    rollback_service,
-    scale_service,
-)
-from mlmagic.cli.service_metrics import service_metrics
-from mlmagic.cli.services import service
-from mlmagic.cli.workspaces import workspace
 
 
 def main() -> None:
@@ -53,9 +27,26 @@ def main() -> None:
 
 
 _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
+_GROUPS = {
+    "alert": "alerts:alert",
+    "batch": "batch:batch",
+    "computetarget": "computetargets:computetarget",
+    "config": "configs:config",
+    "drift": "drift:drift",
+    "endpoint": "endpoints:endpoint",
+    "environment": "environments:environment",
+    "events": "events:events",
+    "model": "models:model",
+    "package": "packages:package",
+    "pipeline": "pipelines:pipeline",
+    "profile": "profiles:profile",
+    "prometheus": "prometheus:prometheus",
+    "service": "services:service",
+    "workspace": "workspaces:workspace",
+}
 
 
-@click.group("mlmagic", cls=Commands, context_settings=_SETTINGS)
+@click.group("mlmagic", cls=Commands, lazy_subcommands=_GROUPS, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="mlmagic")
 def cli() -> None:
     """Register models and deploy them as live web services.
@@ -66,24 +57,6 @@ def cli() -> None:
       mlmagic model register -n iris -p iris.onnx
       mlmagic model deploy -n iris-svc -m iris
     """
-
-
-_GROUPS = (
-    *(model, service, endpoint, environment, computetarget, config, profile, package, batch, events),
-    *(alert, drift, pipeline, prometheus, workspace),
-)
-for _group in _GROUPS:
-    cli.add_command(_group)
-model.add_command(deploy_model)
-model.add_command(profile_model)
-model.add_command(package_model)
-for _command in (
-    *(service_metrics, scale_service, rollback_service, list_revisions, pause_update, resume_update),
-    *(service_keys, regenerate_key, service_access_token),
-    *(follow, unfollow),
-    *(collected_data, add_labels),
-):
-    service.add_command(_command)
 
 
 @cli.command()

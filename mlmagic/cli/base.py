@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -120,10 +121,29 @@ class Command(click.Command):
 
 
 class Commands(click.Group):
-    """A group of commands. Errors are one line, and have the exit codes of `mlmagic.cli.failures`."""
+    """A group of commands. Errors are one line, and have the exit codes of `mlmagic.cli.failures`.
+
+    ``lazy_subcommands`` has ``module:command`` by name: a module is imported when its command is used, so
+    that every command starts fast.
+    """
 
     command_class = Command
     group_class = type
+
+    def __init__(
+        self, *args: Any, lazy_subcommands: Mapping[str, str] | None = None, **settings: Any
+    ) -> None:
+        super().__init__(*args, **settings)
+        self._lazy = lazy_subcommands or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*self.commands, *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands and cmd_name in self._lazy:
+            module, _, command = self._lazy[cmd_name].partition(":")
+            self.add_command(getattr(import_module(f"mlmagic.cli.{module}"), command), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

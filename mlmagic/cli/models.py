@@ -31,7 +31,14 @@ _model_id = option(
 _NEEDS = "Resources"
 
 
-@click.group(cls=Commands)
+_LAZY = {
+    "deploy": "model_deployment:deploy_model",
+    "package": "packages:package_model",
+    "profile": "profiles:profile_model",
+}
+
+
+@click.group(cls=Commands, lazy_subcommands=_LAZY)
 def model() -> None:
     """The model registry."""
 

@@ -36,7 +36,24 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 
-@click.group(cls=Commands)
+_LAZY = {
+    "data": "collected_data:collected_data",
+    "follow": "events:follow",
+    "get-access-token": "keys:service_access_token",
+    "get-keys": "keys:service_keys",
+    "labels": "collected_data:add_labels",
+    "metrics": "service_metrics:service_metrics",
+    "pause-update": "revisions:pause_update",
+    "regen-key": "keys:regenerate_key",
+    "resume-update": "revisions:resume_update",
+    "revisions": "revisions:list_revisions",
+    "rollback": "revisions:rollback_service",
+    "scale": "revisions:scale_service",
+    "unfollow": "events:unfollow",
+}
+
+
+@click.group(cls=Commands, lazy_subcommands=_LAZY)
 def service() -> None:
     """Live web services."""
 

@@ -16,6 +16,7 @@ from mlmagic.cli.az_options import AZ_NAMES
 from mlmagic.cli.common_options import as_flags
 from mlmagic.cli.model_deployment import deploy_model
 from mlmagic.core.arguments import ARGUMENTS
+from tests.support.command_line import subcommands
 
 OF_AZ: dict[str, str] = json.loads((Path(__file__).parent / "az_ml_options.json").read_text())
 OF_ALL = "--debug --verbose --help -h --only-show-errors --output -o --query --subscription --subscription-id"
@@ -25,7 +26,7 @@ ABSENT = {"service update": {"--compute-target", "--is-migration"}}
 
 def commands(group: click.Group, *path: str) -> dict[str, click.Command]:
     found: dict[str, click.Command] = {}
-    for name, command in group.commands.items():
+    for name, command in subcommands(group).items():
         if isinstance(command, click.Group):
             found |= commands(command, *path, name)
         else:

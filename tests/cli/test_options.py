@@ -11,14 +11,14 @@ import click
 import pytest
 
 from mlmagic import cli as command_line
-from tests.support.command_line import run
+from tests.support.command_line import run, subcommands
 
 pytestmark = pytest.mark.together
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """Each command, with the words that call it."""
-    for name, command in group.commands.items():
+    for name, command in subcommands(group).items():
         if isinstance(command, click.Group):
             yield from commands(command, *path, name)
         else:

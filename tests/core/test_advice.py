@@ -19,6 +19,7 @@ from mlmagic.core.arguments import OPTIONS
 from mlmagic.errors import Advice, Front, InvalidConfig, InvalidConfigs, UsageError, Way, written_for
 from mlmagic.magics.extension import _GROUPS
 from mlmagic.sdk.exceptions import WebserviceException, raised_as
+from tests.support.command_line import subcommands
 
 ROOMS = ("engine", "core", "targets", "workspace", "sdk")
 OF_PIP = "For example --index-url URL."
@@ -56,15 +57,16 @@ MAGIC_OPTIONS = {
 def command_options(command: click.Command) -> Iterator[str]:
     for parameter in command.params:
         yield from (*parameter.opts, *parameter.secondary_opts)
-    for inner in getattr(command, "commands", {}).values():
-        yield from command_options(inner)
+    if isinstance(command, click.Group):
+        for inner in subcommands(command).values():
+            yield from command_options(inner)
 
 
 def command_named(words: list[str]) -> click.Command:
     command: click.Command = cli
     for word in words[1:3]:
         assert isinstance(command, click.Group)
-        command = command.commands[word]
+        command = subcommands(command)[word]
     return command
 
 

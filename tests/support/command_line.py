@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 from click.testing import CliRunner, Result
 
 from mlmagic import cli as command_line
@@ -18,3 +19,9 @@ def exit_code_for(message: str) -> int:
 def run(*words: str) -> Result:
     """What a command prints, and how it ends."""
     return CliRunner().invoke(command_line.cli, list(words))
+
+
+def subcommands(group: click.Group) -> dict[str, click.Command]:
+    """By name, all that ``group`` has; imports the modules of the lazy ones."""
+    context = click.Context(group)
+    return {name: group.get_command(context, name) for name in group.list_commands(context)}  # type: ignore[misc]

@@ -11,7 +11,7 @@ import gc
 import inspect
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.scoring import report, settings
 from mlmagic.scoring.calls.scorer import Scorer
@@ -37,8 +37,11 @@ from mlmagic.scoring.server_logger import AccessLog
 from mlmagic.scoring.service import Service
 from mlmagic.scoring.settings_file import settings_file
 from mlmagic.scoring.start_errors import StartFailed
-from mlmagic.scoring.telemetry.telemetry import Telemetry
+from mlmagic.scoring.telemetry.destination import is_enabled
 from mlmagic.scoring.workers.channel import HandedConnections, WorkerChannel
+
+if TYPE_CHECKING:
+    from mlmagic.scoring.telemetry.telemetry import Telemetry
 
 EXIT_SCRIPT_FAILED = 3
 
@@ -73,7 +76,7 @@ def serve(
     telemetry = None
     try:
         apply_settings(environment)
-        telemetry = Telemetry.of()
+        telemetry = _telemetry()
         limits = Limits.of()
         BUDGET.set(limits)
         health_port = settings.health_port()
@@ -115,6 +118,15 @@ def serve(
     )
     server.run(reports, folder)
     return EXIT_DRAINED
+
+
+def _telemetry() -> Telemetry | None:
+    """As `Telemetry.of`; without telemetry its HTTP client is not imported."""
+    if not is_enabled(os.environ):
+        return None
+    from mlmagic.scoring.telemetry.telemetry import Telemetry
+
+    return Telemetry.of()
 
 
 def _reload_command(service: Service, environment: ScriptEnvironment) -> dict[str, Handler]:

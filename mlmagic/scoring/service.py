@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
@@ -23,7 +24,9 @@ from mlmagic.scoring.openinference.routes import PREFIX, OpenInference, error_re
 from mlmagic.scoring.outputs.table_encoders import encoder_for
 from mlmagic.scoring.recorder import Recorder
 from mlmagic.scoring.server_logger import AccessLog
-from mlmagic.scoring.telemetry.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from mlmagic.scoring.telemetry.telemetry import Telemetry
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "

@@ -29,6 +29,11 @@ from mlmagic.scoring.cgroups import prepare_fork
 from mlmagic.scoring.preload import forget_chance, other_threads, preload
 from mlmagic.scoring.process_title import show_as
 
+_OF_EACH_SERVER = (
+    "mlmagic.scoring.server",
+    "mlmagic.scoring.environment",
+    "mlmagic.scoring.telemetry.telemetry",  # a server imports it only where it is turned on
+)
 KEEP_CHILDREN = "--keep-children"
 PIPES = 2
 """The files that come with an order: standard input and output of a fork for a batch job."""
@@ -49,7 +54,7 @@ def main() -> NoReturn:
         # The services are our children, and nobody waits for them: the system takes the dead away.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     show_as("mlmagic zygote", "mlmagic.scoring.zygote")
-    preload(["mlmagic.scoring.server", "mlmagic.scoring.environment"])
+    preload(_OF_EACH_SERVER)
     prepare_fork()
     fork = None
     try:

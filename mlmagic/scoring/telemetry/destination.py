@@ -6,7 +6,6 @@ Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/
 from __future__ import annotations
 
 import socket
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -152,6 +151,8 @@ def resource(environment: Mapping[str, str]) -> dict[str, str]:
 
 def replica() -> dict[str, str]:
     """What tells this process from other replicas; the host is the pod or the container, if there is one."""
+    import uuid
+
     return {"host.name": socket.gethostname(), "service.instance.id": str(uuid.uuid4())}
 
 

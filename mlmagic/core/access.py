@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -42,6 +41,8 @@ class ServiceKeys:
     @classmethod
     def new(cls) -> ServiceKeys:
         """New random keys and a new token secret."""
+        import secrets
+
         return cls(new_key(), new_key(), secrets.token_hex(32))
 
     def with_key(self, which: WhichKey, key: str | None = None) -> ServiceKeys:
@@ -71,6 +72,8 @@ class AccessToken:
 
 def new_key() -> str:
     """A new random key: 32 letters and digits, as in Azure ML v1."""
+    import secrets
+
     return "".join(secrets.choice(_ALPHABET) for _ in range(KEY_LENGTH))
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.decimals import with_a_point
-from mlmagic.core.drift import DriftRule
 from mlmagic.core.moments import moment
 from mlmagic.core.option_rows import OptionRow
-from mlmagic.core.recurrence import Recurrence
 from mlmagic.errors import InvalidConfig
+
+if TYPE_CHECKING:
+    from mlmagic.core.drift import DriftRule
+    from mlmagic.core.recurrence import Recurrence
 
 GROUP = "Check"
 _EVERY = re.compile(r"(\d+)\s*([mhdw])")
@@ -59,6 +61,8 @@ ROWS = (
 
 def rule_of(given: Mapping[str, Any]) -> DriftRule:
     """The rule of the texts or numbers of these options by name. Raises `InvalidConfig`."""
+    from mlmagic.core.drift import DriftRule
+
     return DriftRule(
         **{name: _number(name, given[name]) for name in ("alpha", "threshold") if given.get(name) is not None}
     )
@@ -79,6 +83,8 @@ def since_of(given: str | None, now: datetime) -> datetime | None:
 
 def every_of(given: str) -> Recurrence:
     """The recurrence of ``--every``. Raises `InvalidConfig`."""
+    from mlmagic.core.recurrence import Recurrence
+
     found = _EVERY.fullmatch(given.strip())
     if found is None:
         raise InvalidConfig(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
 
@@ -11,7 +11,6 @@ from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.deployments import changed_fields, with_arguments
 from mlmagic.core.model import ModelDescription
 from mlmagic.core.names import ModelReference, check_service_name
-from mlmagic.core.webservice import Webservice
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import parsed
 from mlmagic.magics.deployment_options import deployment_options, given_arguments
@@ -35,6 +34,9 @@ from mlmagic.magics.script_selection import (
     chosen_script,
     script_options,
 )
+
+if TYPE_CHECKING:
+    from mlmagic.core.webservice import Webservice
 
 
 @magics_class

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
 
 from mlmagic.core.arguments import SECONDS, Group, read_quantity
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.deployments import changed_fields, with_arguments
-from mlmagic.core.endpoint import read_shares
-from mlmagic.core.names import ModelReference
 from mlmagic.core.rollout import DEFAULT_GUARD, DEFAULT_STEP
-from mlmagic.core.webservice import Webservice
-from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
 from mlmagic.errors import UsageError, nearest
 from mlmagic.magics.base import parsed
 from mlmagic.magics.deployment_options import deployment_options, given_arguments
@@ -24,6 +20,11 @@ from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.options import Arguments, argument, models, number, out, pairs
 from mlmagic.magics.script_selection import chosen_script, script_options
+
+if TYPE_CHECKING:
+    from mlmagic.core.names import ModelReference
+    from mlmagic.core.webservice import Webservice
+    from mlmagic.engine.endpoints.version_request import Marks, VersionRequest
 
 ACTIONS = ("create", "add", "update", "traffic", "switch", "stick", "delete-version")
 _TRAFFIC = "Traffic"
@@ -263,6 +264,8 @@ class EndpointMagics(FollowingMagics):
         return record
 
     def _traffic(self, words: list[str], args: Arguments) -> Any:
+        from mlmagic.core.endpoint import read_shares
+
         name, *shares = words or [""]
         if not name or not shares:
             raise UsageError(
@@ -290,6 +293,8 @@ class EndpointMagics(FollowingMagics):
         self, name: str, args: Arguments, notes: list[str], config: DeploymentConfig | None = None
     ) -> VersionRequest:
         """What a version is to serve, as the line names it."""
+        from mlmagic.engine.endpoints.version_request import VersionRequest
+
         references: list[ModelReference] = model_references(args.model)
         inference, message = chosen_script(self.session, name, references, args)
         notes += [message] if message else []
@@ -298,6 +303,8 @@ class EndpointMagics(FollowingMagics):
 
     def _changes(self, service: str, args: Arguments, notes: list[str]) -> VersionRequest:
         """What differs from ``service``, which a version is like otherwise."""
+        from mlmagic.engine.endpoints.version_request import VersionRequest
+
         engine = self.session.engine
         given = given_arguments(args)
         current = engine.services.revision(engine.services.get(service)).config
@@ -361,4 +368,6 @@ def _name_and_version(
 
 
 def _marks(args: Arguments) -> Marks:
+    from mlmagic.engine.endpoints.version_request import Marks
+
     return Marks(args.traffic, args.default or None, args.control or None, args.shadow)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import line_magic, magics_class
 
 from mlmagic.core.arguments import Group
-from mlmagic.core.environment import with_base_image_kept
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.deployment_options import nearest_option
@@ -67,7 +66,10 @@ def environment_of_line(engine: Engine, args: Arguments) -> dict[str, Any]:
         record = given.to_record()
     else:
         raise UsageError(f"--environment is a {type(given).__name__}", hint="Name one, such as -e mine:2.")
-    record = with_base_image_kept(record) if args.keep_base_image else record
+    if args.keep_base_image:
+        from mlmagic.core.environment import with_base_image_kept
+
+        record = with_base_image_kept(record)
     return {"environment": record}
 
 

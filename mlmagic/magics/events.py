@@ -6,7 +6,6 @@ from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
 
-from mlmagic.core.filters import EventFilter
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.messages import show_message
@@ -142,6 +141,8 @@ class EventMagics(SessionMagics):
           %subscribe team-chat --endpoint https://chat.example/hook
           %subscribe retrain --endpoint $url --event-type ModelRegistered --secret $secret
         """
+        from mlmagic.core.filters import EventFilter
+
         wanted = EventFilter.read(
             args.event_type, args.subject_begins_with, args.subject_ends_with, args.advanced_filter
         )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.arguments import Group
-from mlmagic.core.webservice import Webservice
 from mlmagic.errors import Interrupted
 from mlmagic.magics.base import SessionMagics
 from mlmagic.magics.cell_lines import cells_of
 from mlmagic.magics.live_widgets import show_live_card
 from mlmagic.magics.options import Arguments, argument, number
+
+if TYPE_CHECKING:
+    from mlmagic.core.webservice import Webservice
 
 no_wait = argument(
     "--no-wait", action="store_true", help="Return at once; the live card continues.", group=Group.RUN

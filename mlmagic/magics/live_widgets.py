@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.display import display
 
-from mlmagic.core.model import ModelFilter
-from mlmagic.core.webservice import Webservice
 from mlmagic.magics.script_selection import newest_captured
-from mlmagic.magics.session import MLMagic
+
+if TYPE_CHECKING:
+    from mlmagic.core.model import ModelFilter
+    from mlmagic.core.webservice import Webservice
+    from mlmagic.magics.session import MLMagic
 
 
 def live_card_of(session: MLMagic, service: Webservice) -> Any:

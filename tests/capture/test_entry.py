@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlmagic.capture import validate
-from mlmagic.capture.entry import read_cell
+from mlmagic.capture.entry import read_cell, validate
 from mlmagic.errors import CaptureError
 
 GOOD = "def init(): ...\ndef run(data): ...\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlmagic.capture import capture
+from mlmagic.capture.script import capture
 from mlmagic.capture.tables import express_table, is_table
 from mlmagic.capture.values import NotSource
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmagic.capture import capture
+from mlmagic.capture.script import capture
 from mlmagic.capture.values import NotSource, express
 
 CELL = "def init(): ...\ndef run(data): return value\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from mlmagic.capture import CapturedScript, capture
+from mlmagic.capture.script import CapturedScript, capture
 
 ENTRY = "def init():\n    pass\n\ndef run(data):\n    return {0}\n"
 

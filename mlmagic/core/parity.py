@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -83,8 +82,10 @@ def compare_all(
     answers: Sequence[tuple[Answer, Answer]], tolerance: float = TOLERANCE
 ) -> tuple[tuple[Difference, ...], tuple[float, float]]:
     """The differences between the two answers to each request, and both median response times."""
+    from statistics import median
+
     differences = tuple(found for row, pair in enumerate(answers) for found in compare(row, *pair, tolerance))
-    here, there = (statistics.median(pair[which].milliseconds for pair in answers) for which in (0, 1))
+    here, there = (median(pair[which].milliseconds for pair in answers) for which in (0, 1))
     return differences, (here, there)
 
 

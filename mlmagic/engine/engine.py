@@ -10,13 +10,12 @@ import atexit
 import json
 import os
 import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from mlmagic.engine.alerts.alerts import Alerts
 from mlmagic.engine.assets import Assets
-from mlmagic.engine.batch.batch import Batch
-from mlmagic.engine.batch.jobs import BatchJobs
 from mlmagic.engine.collected_data.collected_data import CollectedData
-from mlmagic.engine.drift.drift import Drift
 from mlmagic.engine.endpoints.endpoints import Endpoints
 from mlmagic.engine.endpoints.traffic import Traffic
 from mlmagic.engine.environments.environments import Environments
@@ -25,16 +24,13 @@ from mlmagic.engine.events.events import Events
 from mlmagic.engine.http.client import Client
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.monitoring.monitoring import Monitoring
-from mlmagic.engine.packages.packages import Packages
 from mlmagic.engine.pipeline_endpoints.pipeline_endpoints import PipelineEndpoints
-from mlmagic.engine.profiles.profiles import Profiles
 from mlmagic.engine.schedules.schedules import Schedules
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.follows import Follows
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.live_reload import LiveReload
 from mlmagic.engine.services.logs import Logs
-from mlmagic.engine.services.parity import ParityChecks
 from mlmagic.engine.services.renewals import Renewals
 from mlmagic.engine.services.replays import Replays
 from mlmagic.engine.services.replicas import Replicas
@@ -48,6 +44,14 @@ from mlmagic.engine.targets import LoadTarget, Targets
 from mlmagic.workspace.known_workspaces import remember
 from mlmagic.workspace.location import Location, locate
 from mlmagic.workspace.memory import Memory
+
+if TYPE_CHECKING:
+    from mlmagic.engine.batch.batch import Batch
+    from mlmagic.engine.batch.jobs import BatchJobs
+    from mlmagic.engine.drift.drift import Drift
+    from mlmagic.engine.packages.packages import Packages
+    from mlmagic.engine.profiles.profiles import Profiles
+    from mlmagic.engine.services.parity import ParityChecks
 
 
 class Engine:
@@ -96,20 +100,12 @@ class Engine:
         self.requests = Requests(self.memory, self.targets, self.client, self.models, self.keys)
         self.collected_data = CollectedData(self.memory)
         self.replays = Replays(self.requests, self.collected_data)
-        self.parity = ParityChecks(
-            self.memory, self.targets, self.client, self.models, self.keys, self.temporary_work
-        )
         self.follows = Follows(self.memory, self.supervision.ensure)
         self.events = Events(self.memory, on_news)
-        self.drift = Drift(self.memory, self.collected_data, on_news)
         self.alerts = Alerts(self.memory, self.supervision.ensure_for_services, on_news)
         self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
         self.pipeline_endpoints = PipelineEndpoints(self.memory, self.supervision.ensure_for_pipelines)
-        self.profiles = Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
-        self.packages = Packages(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
         self.monitoring = Monitoring(self.memory, self.targets)
-        self.batch = Batch(self.memory, self.models, self.temporary_work)
-        self.batch_jobs = BatchJobs(self.memory, self.batch, self.temporary_work)
         self.supervision.ensure_for_leftovers()
         self.supervision.ensure_for_schedules()
         self.supervision.ensure_for_pipelines()
@@ -124,6 +120,52 @@ class Engine:
                 atexit.register(_open[key].close)
                 remember(location)
             return _open[key]
+
+    # Parts without state of their own that few processes use: each is imported when it is used.
+
+    @cached_property
+    def batch(self) -> Batch:
+        """Batch scoring."""
+        from mlmagic.engine.batch.batch import Batch
+
+        return Batch(self.memory, self.models, self.temporary_work)
+
+    @cached_property
+    def batch_jobs(self) -> BatchJobs:
+        """Batch scoring jobs, with their progress and results."""
+        from mlmagic.engine.batch.jobs import BatchJobs
+
+        return BatchJobs(self.memory, self.batch, self.temporary_work)
+
+    @cached_property
+    def drift(self) -> Drift:
+        """Data drift checks."""
+        from mlmagic.engine.drift.drift import Drift
+
+        return Drift(self.memory, self.collected_data, self.supervision.ensure_for_news)
+
+    @cached_property
+    def packages(self) -> Packages:
+        """Packages of models: images and files."""
+        from mlmagic.engine.packages.packages import Packages
+
+        return Packages(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
+
+    @cached_property
+    def parity(self) -> ParityChecks:
+        """Parity checks: the same requests to a service and to a comparison deployment of it."""
+        from mlmagic.engine.services.parity import ParityChecks
+
+        return ParityChecks(
+            self.memory, self.targets, self.client, self.models, self.keys, self.temporary_work
+        )
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """Profiles of models: latency, memory and the resources to deploy with."""
+        from mlmagic.engine.profiles.profiles import Profiles
+
+        return Profiles(self.memory, self.targets, self.models, self.scripts, self.temporary_work)
 
     def close(self) -> None:
         """Close the workspace; its services go on, supervised by the daemon."""

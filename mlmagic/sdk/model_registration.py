@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from IPython.core.getipython import get_ipython
-
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import ModelDescription, as_labels
-from mlmagic.engine.models.notebook_definitions import definitions_of
 from mlmagic.errors import InvalidConfig
 from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.workspace_base import WorkspaceBase
@@ -62,9 +60,15 @@ def register_model(
 
 def _definitions_of_notebook(path: str) -> str:
     """The source of what the pickles at ``path`` need of the notebook that runs this; "" outside of one."""
+    if "IPython" not in sys.modules:
+        return ""
+    from IPython.core.getipython import get_ipython
+
     shell = get_ipython()
     if shell is None or shell.history_manager is None:
         return ""
+    from mlmagic.engine.models.notebook_definitions import definitions_of
+
     return definitions_of(path, shell.user_ns, shell.history_manager.input_hist_raw, print)
 
 

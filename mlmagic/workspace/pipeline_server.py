@@ -23,6 +23,8 @@ from mlmagic.workspace.atomic_writes import write_atomically
 from mlmagic.workspace.identity import ProcessIdentity, machine
 
 FOLDER = "pipeline-server"
+HOST = "127.0.0.1"
+"""Where it listens."""
 _LOG_SHOWN_BYTES = 2000
 
 

@@ -55,7 +55,7 @@ def test_registering_a_file_stores_the_definitions_its_pickle_needs(
     by: str,
     protocol: int,
 ) -> None:
-    monkeypatch.setattr("mlmagic.sdk.model_registration.get_ipython", lambda: shell)
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: shell)
     monkeypatch.setattr(Engine, "of", classmethod(lambda cls, location: fake_engine))
     shell.run_cell(f"{SKLEARN}{NOOP}class Other: pass\npipe = make_pipeline(Noop(), DummyClassifier()){FIT}")
     # As in a kernel, where the notebook is __main__.

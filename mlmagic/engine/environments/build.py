@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from mlmagic.core.replacements import replaced
-from mlmagic.engine.environments import nearest, uv
+from mlmagic.engine.environments import uv
 from mlmagic.engine.environments.options import arguments_of, without_arguments
 from mlmagic.engine.environments.resolver_errors import refusal
 from mlmagic.engine.environments.specification import Specification
@@ -109,6 +109,8 @@ def _available(
 
     Raises `BuildFailed` with a line for each pin if the nearest versions are not accepted.
     """
+    from mlmagic.engine.environments import nearest
+
     place = nearest.Place(
         ".".join(map(str, specification.python.minor)),
         str(folder / "bin" / "python"),

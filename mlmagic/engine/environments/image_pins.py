@@ -6,17 +6,20 @@ import platform
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.conda_names import pip_requirements
 from mlmagic.core.environment import EnvironmentNeeds, needs_of, python_minor
 from mlmagic.core.notify import Notify
 from mlmagic.core.replacements import Replacement, pin_of, with_replacements
-from mlmagic.engine.environments import nearest, pythons, uv
+from mlmagic.engine.environments import pythons, uv
 from mlmagic.engine.environments.runtime import image_python
 from mlmagic.errors import UsageError
 from mlmagic.targets.base import Report
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS
+
+if TYPE_CHECKING:
+    from mlmagic.engine.environments import nearest
 
 _PLATFORMS = {"x86_64": "x86_64-unknown-linux-gnu", "amd64": "x86_64-unknown-linux-gnu"}
 _ARM = "aarch64-unknown-linux-gnu"
@@ -41,6 +44,8 @@ def replacements_for_image(
     lines = pip_requirements(needs)
     if not any(map(pin_of, lines)):
         return ()
+    from mlmagic.engine.environments import nearest
+
     found = nearest.find(lines, place, cancelled or threading.Event())
     if found.unavailable and not (accepted and found.replacements):
         raise found.error()
@@ -72,6 +77,8 @@ def with_available_versions(
 
 def _place(needs: EnvironmentNeeds) -> nearest.Place | None:
     """The Python of the image; None if it is not known, or there is no uv."""
+    from mlmagic.engine.environments import nearest
+
     if needs.needs_image and needs.python is None:
         return None
     try:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING
 
 from mlmagic.core.environment import package_name
 from mlmagic.engine.environments.resolver_errors import Side
 from mlmagic.errors import InvalidConfig, InvalidConfigs, UsageError
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 Installed = Callable[[str], str | None]
 """The version of a distribution, by name; None for one that is not installed."""
@@ -54,7 +54,7 @@ def pins(requirements: Iterable[str]) -> dict[str, str]:
     for requirement in requirements:
         wanted = _parsed(requirement)
         if wanted is not None and (version := _pinned(wanted)) is not None:
-            versions[canonicalize_name(wanted.name)] = version
+            versions[package_name(wanted.name)] = version
     return versions
 
 
@@ -63,7 +63,7 @@ def pinned(requirements: Iterable[str]) -> Callable[[Iterable[str]], dict[str, s
     versions = pins(requirements)
 
     def of(names: Iterable[str]) -> dict[str, str | None]:
-        normalized = {name: canonicalize_name(name) for name in names}
+        normalized = {name: package_name(name) for name in names}
         return {name: versions[each] for name, each in normalized.items() if each in versions}
 
     return of
@@ -97,7 +97,7 @@ def conflict(requirements: Sequence[str], server: Sequence[str] = ()) -> tuple[S
         if pinned is None or one.marker is not None:
             continue
         for other, others in known:
-            same = canonicalize_name(one.name) == canonicalize_name(other.name) and other.marker is None
+            same = package_name(one.name) == package_name(other.name) and other.marker is None
             if same and not other.specifier.contains(pinned, prereleases=True):
                 return _side(one, ones), _side(other, others)
     return None
@@ -120,6 +120,8 @@ def misspelt(requirements: Iterable[str]) -> Iterator[str]:
 
 
 def _parsed(requirement: str) -> Requirement | None:
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         return Requirement(requirement)
     except InvalidRequirement:
@@ -127,6 +129,8 @@ def _parsed(requirement: str) -> Requirement | None:
 
 
 def _pinned(wanted: Requirement) -> str | None:
+    from packaging.version import InvalidVersion, Version
+
     for each in wanted.specifier:
         if each.operator in ("==", "===") and not each.version.endswith(".*"):
             try:

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from mlmagic.engine.http.certificates import trust_in
@@ -73,11 +73,15 @@ class Connections:
     """Sends requests over connections that stay open, up to ``per_server`` idle ones for each server."""
 
     def __init__(self, per_server: int = 1) -> None:
+        self._per_server = per_server
+
+    @cached_property
+    def _manager(self) -> urllib3.PoolManager:
+        """The pools, created for the first request: a process that sends none does not import urllib3."""
         import urllib3
 
-        self._manager = urllib3.PoolManager(
-            _SERVERS, maxsize=per_server, socket_options=_socket_options(urllib3.connection.HTTPConnection)
-        )
+        options = _socket_options(urllib3.connection.HTTPConnection)
+        return urllib3.PoolManager(_SERVERS, maxsize=self._per_server, socket_options=options)
 
     def request(
         self,
@@ -154,7 +158,8 @@ class Connections:
 
     def close(self) -> None:
         """Close the connections. They are opened again when needed."""
-        self._manager.clear()
+        if "_manager" in vars(self):  # else there were none
+            self._manager.clear()
 
     def _pools(
         self, url: Url, cert_file: str | None, address: str | None = None

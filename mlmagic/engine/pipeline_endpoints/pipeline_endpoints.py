@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from mlmagic.engine.pipeline_endpoints.server import HOST
 from mlmagic.engine.services.callers import new_token
 from mlmagic.errors import UsageError, WaitTimeout
 from mlmagic.workspace.login import SERVICE, login_secret
 from mlmagic.workspace.memory import Memory
-from mlmagic.workspace.pipeline_server import PipelineServerFiles
+from mlmagic.workspace.pipeline_server import HOST, PipelineServerFiles
 
 START_SECONDS = 60.0
 _PAUSE_SECONDS = 0.05

@@ -23,8 +23,8 @@ from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 from mlmagic.scoring.http.caller_check import is_same_origin
 from mlmagic.scoring.telemetry.job_spans import variables_of_caller
+from mlmagic.workspace.pipeline_server import HOST
 
-HOST = "127.0.0.1"
 CONNECTIONS_LIMIT = 64
 READ_SECONDS = 30.0
 """So long a connection may send nothing, and so long may a body take."""

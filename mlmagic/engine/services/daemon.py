@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlmagic.engine.pipeline_endpoints.server_process import ServerProcess
-from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
 from mlmagic.scoring.process_title import show_as
 from mlmagic.targets.python_path import python_path
@@ -31,6 +31,9 @@ from mlmagic.workspace.identity import machine
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.pipeline_server import PipelineServerFiles
+
+if TYPE_CHECKING:
+    from mlmagic.engine.services.supervisor import Supervisor
 
 # The names of the files are those of earlier versions: a daemon of either version must see the other.
 _LOCK_FILE = "keeper.lock"
@@ -113,6 +116,9 @@ def supervise(location: Location, started: int | None = None) -> None:
 
     ``started`` is a file descriptor that is closed when the lock is taken, or cannot be.
     """
+    # Here, because the processes that start a daemon import this module too.
+    from mlmagic.engine.services.supervisor import Supervisor
+
     while True:
         with _daemon_lock(location.folder, _LOCK_SECONDS) as free:
             if started is not None:

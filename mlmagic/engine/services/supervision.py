@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from mlmagic.engine.services import daemon
-from mlmagic.engine.services.supervisor import Supervisor
 from mlmagic.engine.targets import Targets
 from mlmagic.workspace import deliveries, follows, schedules, services, temporary_work
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.pipeline_server import PipelineServerFiles
+
+if TYPE_CHECKING:
+    from mlmagic.engine.services.supervisor import Supervisor
 
 DAEMON_DELAY_SECONDS = 3.0
 
@@ -44,6 +47,8 @@ class Supervision:
 
     def _ensure(self) -> None:
         if self._in_process and (self._supervisor is None or not self._supervisor.running):
+            from mlmagic.engine.services.supervisor import Supervisor
+
             self._supervisor = Supervisor(self._memory, self._targets, self._mark)
             self._supervisor.start()
         if not self._use_daemon:

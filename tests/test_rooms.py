@@ -1,9 +1,7 @@
-"""Who may import whom, that no imports form a circle, and that loading mlmagic is light."""
+"""Who may import whom, and that no imports form a circle. What a start imports: `tests.test_starts`."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -55,27 +53,6 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.termination",
     "mlmagic.scoring.__main__",
 }
-HEAVY = {
-    "cloudevents",
-    "cyclonedx",
-    "dask",
-    "distributed",
-    "docker",
-    "filelock",
-    "fsspec",
-    "kubernetes",
-    "matplotlib",
-    "onnxruntime",
-    "sklearn",
-    "sqlalchemy",
-    "numpy",
-    "pandas",
-    "psycopg",
-    "pyarrow",
-    "requests",
-    "scipy",
-    "urllib3",
-}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -109,19 +86,3 @@ def test_the_roof_offers_what_it_says() -> None:
 def test_every_room_has_its_rule() -> None:
     rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix != ".md"}
     assert {room for room in rooms if not room.startswith(("__pycache__", "py."))} == set(MAY_IMPORT)
-
-
-@pytest.mark.processes
-def test_loading_imports_nothing_heavy() -> None:
-    code = (
-        "import sys\n"
-        "from IPython.core.interactiveshell import InteractiveShell\n"
-        "shell = InteractiveShell.instance()\n"
-        "before = set(sys.modules)\n"
-        "shell.run_line_magic('load_ext', 'mlmagic')\n"
-        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(done.stdout.split())
-    assert "mlmagic" in loaded
-    assert not loaded & HEAVY

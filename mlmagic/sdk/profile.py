@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import profile as core
 from mlmagic.core.configuration import BYTES_PER_GB, DeploymentConfig
 from mlmagic.core.configuration import InferenceConfig as CoreInferenceConfig
 from mlmagic.core.profile_record import details
-from mlmagic.engine.profiles.profiles import Progress
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.background import Background, BackgroundRecord
 from mlmagic.sdk.exceptions import WebserviceException, raises
@@ -20,6 +19,9 @@ from mlmagic.sdk.messages import show_line
 from mlmagic.sdk.model_references import ModelLike, model_ids
 from mlmagic.sdk.request_bodies import bodies, dataset_id_of
 from mlmagic.sdk.workspace_base import WorkspaceBase
+
+if TYPE_CHECKING:
+    from mlmagic.engine.profiles.profiles import Progress
 
 Profiles = list["ModelProfile"]
 Sizes = float | Sequence[float] | None

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,25 @@ def run(data):
 class Started:
     """A server of the test's own."""
 
-    def __init__(self, folder: Path, *arguments: str, script: str = SCRIPT, **variables: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        script: str = SCRIPT,
+        command: Sequence[str] = ("mlmagic.scoring",),
+        **variables: str,
+    ) -> None:
+        """``command`` is the module to run, and its subcommand."""
         self.folder, self.run_dir = folder, folder / "run"
         self.run_dir.mkdir(exist_ok=True)
         report.prepare(self.run_dir)
         (folder / "score.py").write_text(script)
         self.log = self.run_dir / "log.txt"
-        command = [sys.executable, "-m", "mlmagic.scoring", "--entry-script", str(folder / "score.py")]
-        command += ["--port", "0", "--run-dir", str(self.run_dir), *arguments]
+        line = [sys.executable, "-m", *command, "--entry-script", str(folder / "score.py")]
+        line += ["--port", "0", "--run-dir", str(self.run_dir), *arguments]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, env={**os.environ, **variables}, start_new_session=True
+                line, stdout=log, stderr=log, env={**os.environ, **variables}, start_new_session=True
             )
 
     def report(self) -> report.Report:

@@ -85,6 +85,13 @@ class TestForked(LocalContract):
         assert answers[0]["python"] != answers[1]["python"]
         assert answers[0]["numpy"] != answers[1]["numpy"]
 
+    def test_it_has_imported_what_only_some_servers_import(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        _, handle = launch("has_telemetry.py")
+        seen = self.until(target, handle, Phase.RUNNING)
+        assert Client().score("contract", f"{seen.url}/score", "x") is True
+
     def test_where_it_may_not_be_used_the_log_says_why(
         self, target: ComputeTarget[Any], launch: Callable[..., Any]
     ) -> None:

@@ -39,6 +39,7 @@ OF_EACH_COMMAND = {"cli", "errors", "visible_text", "_version", "__main__"}
 SMALL = {"mlmagic.core", "mlmagic.core.decimals", "mlmagic.core.missing_packages"}
 """What it imports of other rooms."""
 NOT_OF_EACH_ENGINE = {
+    "alerts.alerts",
     "batch.batch",
     "batch.runner",
     "drift.drift",

@@ -13,7 +13,6 @@ import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mlmagic.engine.alerts.alerts import Alerts
 from mlmagic.engine.assets import Assets
 from mlmagic.engine.collected_data.collected_data import CollectedData
 from mlmagic.engine.endpoints.endpoints import Endpoints
@@ -46,6 +45,7 @@ from mlmagic.workspace.location import Location, locate
 from mlmagic.workspace.memory import Memory
 
 if TYPE_CHECKING:
+    from mlmagic.engine.alerts.alerts import Alerts
     from mlmagic.engine.batch.batch import Batch
     from mlmagic.engine.batch.jobs import BatchJobs
     from mlmagic.engine.drift.drift import Drift
@@ -102,7 +102,6 @@ class Engine:
         self.replays = Replays(self.requests, self.collected_data)
         self.follows = Follows(self.memory, self.supervision.ensure)
         self.events = Events(self.memory, on_news)
-        self.alerts = Alerts(self.memory, self.supervision.ensure_for_services, on_news)
         self.schedules = Schedules(self.memory, self.supervision.ensure_for_schedules)
         self.pipeline_endpoints = PipelineEndpoints(self.memory, self.supervision.ensure_for_pipelines)
         self.monitoring = Monitoring(self.memory, self.targets)
@@ -122,6 +121,13 @@ class Engine:
             return _open[key]
 
     # Parts without state of their own that few processes use: each is imported when it is used.
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """Alert rules, and the alerts that fire."""
+        from mlmagic.engine.alerts.alerts import Alerts
+
+        return Alerts(self.memory, self.supervision.ensure_for_services, self.supervision.ensure_for_news)
 
     @cached_property
     def batch(self) -> Batch:

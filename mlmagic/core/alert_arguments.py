@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlmagic.core.alert import ALL_SERVICES, AlertRule, Severity
-from mlmagic.core.alert_condition import EXAMPLE, AlertCondition
 from mlmagic.core.arguments import SECONDS, read_quantity
 from mlmagic.core.option_rows import OptionRow
 from mlmagic.errors import InvalidConfig
+
+if TYPE_CHECKING:
+    from mlmagic.core.alert import AlertRule
 
 GROUP = "Rule"
 ROWS = (
@@ -50,6 +51,9 @@ ROWS = (
 
 def rule_of(name: str, given: Mapping[str, Any]) -> AlertRule:
     """The rule of the texts of these options by name. Raises `InvalidConfig`."""
+    from mlmagic.core.alert import ALL_SERVICES, AlertRule, Severity
+    from mlmagic.core.alert_condition import EXAMPLE, AlertCondition
+
     if not given.get("condition"):
         raise InvalidConfig("condition", "", "must be given", hint=EXAMPLE)
     times = {

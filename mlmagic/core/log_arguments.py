@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlmagic.core.log_lines import Level, LogFilter
 from mlmagic.core.moments import moment
 from mlmagic.core.option_rows import OptionRow
 from mlmagic.errors import InvalidConfig
+
+if TYPE_CHECKING:
+    from mlmagic.core.log_lines import LogFilter
 
 GROUP = "Filters"
 ROWS = (
@@ -29,6 +31,8 @@ ROWS = (
 
 def filter_of(given: Mapping[str, Any], now: datetime) -> LogFilter:
     """The filter of the texts of these options by name. Raises `InvalidConfig`."""
+    from mlmagic.core.log_lines import Level, LogFilter
+
     since, until = (
         moment(name, given[name], now).timestamp() if given.get(name) is not None else None
         for name in ("since", "until")

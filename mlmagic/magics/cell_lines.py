@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,6 +21,8 @@ NameCells = Callable[[str], str]
 
 def cells_of(session: MLMagic, revision: Revision) -> NameCells:
     """For the tracebacks of a revision. They stay as they are unless its script is the cell captured last."""
+    import hashlib
+
     served = {file.digest for file in revision.files}
     return _cells(
         session, revision.inference, lambda source: hashlib.sha256(source.encode()).hexdigest() in served

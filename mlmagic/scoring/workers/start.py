@@ -14,6 +14,7 @@ from mlmagic.scoring.log_rotation import LogRotation
 from mlmagic.scoring.preload import other_threads, preload
 from mlmagic.scoring.report import RunDirectory
 from mlmagic.scoring.start_errors import StartFailed
+from mlmagic.scoring.telemetry.destination import is_enabled
 from mlmagic.scoring.workers.channel import WorkerChannel
 from mlmagic.scoring.workers.dispatcher import Plan, dispatch
 
@@ -48,6 +49,8 @@ def start_workers(
             os.environ[_NOT_PRELOADED] = "1"
             os.execv(sys.executable, [sys.executable, "-m", "mlmagic.scoring", *sys.argv[1:]])
     os.environ.pop(_NOT_PRELOADED, None)
+    if is_enabled(os.environ):  # the server imports it only then: here once, for all processes
+        preload(["mlmagic.scoring.telemetry.telemetry"])
     plan = Plan(
         wanted,
         idle_s or None,

@@ -39,6 +39,11 @@ def arguments_of(stage: Stage, folder: Path) -> list[str]:
     return [*found, *["--served"] * stage.served, "--", *stage.arguments]
 
 
+def modules_of(stage: Stage) -> list[str]:
+    """What the process imports, ours and the libraries of the script."""
+    return ["mlmagic.scoring.batch.__main__", *stage.modules]
+
+
 def variables_of(stage: Stage) -> dict[str, str]:
     """The environment variables of the process."""
     return {
@@ -57,7 +62,7 @@ def warm(stage: Stage) -> bool:
     """
     zygote = _zygote(stage)
     if zygote is not None:
-        zygote.warm(stage.modules)
+        zygote.warm(modules_of(stage))
     return zygote is not None
 
 
@@ -168,7 +173,7 @@ def _started(
     zygote = _zygote(stage)
     if zygote is not None:
         with contextlib.suppress(Refused):
-            pid = zygote.fork_for_batch(arguments, stage.modules, variables, str(place), log, pipes)
+            pid = zygote.fork_for_batch(arguments, modules_of(stage), variables, str(place), log, pipes)
             return ForkedProcess(zygote, pid)
     with log.open("ab") as output:
         return subprocess.Popen(

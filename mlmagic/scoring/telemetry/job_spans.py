@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 from mlmagic.scoring.telemetry import otlp
 from mlmagic.scoring.telemetry.current_span import MODULE, CurrentSpanIfUsed
@@ -27,10 +28,11 @@ from mlmagic.scoring.telemetry.destination import (
     replica,
     resource,
 )
-from mlmagic.scoring.telemetry.exporter import Exporter
 from mlmagic.scoring.telemetry.otlp import INTERNAL, Span, Value
-from mlmagic.scoring.telemetry.sender import Sender
 from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of
+
+if TYPE_CHECKING:
+    from mlmagic.scoring.telemetry.exporter import Exporter
 
 PARENT_VARIABLE, STATE_VARIABLE = "TRACEPARENT", "TRACESTATE"
 _LONGEST = 512
@@ -64,10 +66,9 @@ class JobSpans:
         """``name`` is that of the service in the spans, unless the environment has one."""
         self._caller = _caller(environment)
         self._current = CurrentSpanIfUsed()
-        self._exporter = None
-        if (to := _destination(environment)) is not None:
-            described = {**replica(), **resource({"SERVICE_NAME": name, **environment})}
-            self._exporter = Exporter("traces", to.url, Sender(to, partial(otlp.traces, described)))
+        to = _destination(environment)
+        described = {**replica(), **resource({"SERVICE_NAME": name, **environment})}
+        self._exporter = None if to is None else _exporter(to, described)
 
     @contextmanager
     def span(self, name: str, **attributes: Value) -> Iterator[Work]:
@@ -91,6 +92,13 @@ class JobSpans:
         """Send what is left."""
         if self._exporter is not None:
             self._exporter.close()
+
+
+def _exporter(to: Destination, resource: Mapping[str, str]) -> Exporter:
+    from mlmagic.scoring.telemetry.exporter import Exporter
+    from mlmagic.scoring.telemetry.sender import Sender
+
+    return Exporter("traces", to.url, Sender(to, partial(otlp.traces, resource)))
 
 
 def _destination(environment: Mapping[str, str]) -> Destination | None:

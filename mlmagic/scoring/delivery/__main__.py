@@ -6,6 +6,7 @@ is answered.
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import sys
@@ -15,11 +16,14 @@ from typing import Any
 from mlmagic.scoring.delivery.delivery import Delivery
 from mlmagic.scoring.process_title import show_service
 
+NICENESS = 10
+
 
 def main() -> None:
     """Deliver until the server has closed the connection."""
     for number in (signal.SIGINT, signal.SIGTERM):  # those are for the server, which closes the connection
         signal.signal(number, signal.SIG_IGN)
+    os.nice(NICENESS)  # where cores are few, requests come first
     show_service("delivery")
     with Connection(int(sys.argv[1])) as server:
         try:

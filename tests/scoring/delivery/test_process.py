@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from mlmagic.scoring.delivery import process
+from mlmagic.scoring.delivery.__main__ import NICENESS
 from mlmagic.scoring.delivery.delivery import Outcome
 from mlmagic.scoring.delivery.process import SLICE, DeliveryProcess
 from tests.support.waiting import wait_for
@@ -64,6 +65,7 @@ def test_it_is_another_process_and_ends_with_the_last_call(notes: tuple[Delivery
     assert delivery.deliver(records) == Outcome(len(records), reason="it is bad")
     assert delivery.deliver(["bad", "good"]) == Outcome(1, 1, reason="it is bad")
     assert delivery.again() == Outcome(1)
+    assert psutil.Process(lines(file)[0][0]).nice() == psutil.Process().nice() + NICENESS
     delivery.close()
     (pid,) = {pid for pid, _ in lines(file)}
     assert pid != os.getpid()

@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,8 +21,10 @@ from typing import Any
 from mlmagic.scoring.delivery.delivery import Delivery, Outcome
 
 MODULE = "mlmagic.scoring.delivery"
-SLICE = 64
+SLICE = 32
 """So many records are sent in one piece: meanwhile nobody else has this process's interpreter."""
+PAUSE_SECONDS = 0.001
+"""Between two pieces: requests are answered meanwhile."""
 END_SECONDS = 1.0
 """How long the end of the server waits for it."""
 _HOME = Path(__file__).parents[3]
@@ -64,6 +67,8 @@ class DeliveryProcess:
         try:
             assert self._connection is not None
             for at in range(0, len(records), SLICE):
+                if at:
+                    time.sleep(PAUSE_SECONDS)
                 self._connection.send_bytes(pickle.dumps(records[at : at + SLICE]))
             self._connection.send_bytes(pickle.dumps(method))
             outcome: Outcome = pickle.loads(self._connection.recv_bytes())

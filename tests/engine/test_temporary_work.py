@@ -11,8 +11,9 @@ import pytest
 from mlmagic.core.package import PackageState
 from mlmagic.core.profile import ProfileState
 from mlmagic.engine.engine import Engine
-from mlmagic.engine.services import daemon
+from mlmagic.engine.services import cleanup, daemon
 from mlmagic.workspace import temporary_work
+from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 from mlmagic.workspace.temporary_work import Work
@@ -162,6 +163,19 @@ def test_a_record_says_so_before_anybody_has_cleaned_up(
     assert found.error == "the process that ran it ended"
     kind.delete(found.name)
     assert kind.list() == []
+
+
+def test_a_record_says_so_while_somebody_cleans_up(
+    killed: Kill, make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(PACKAGE)
+    reader = make_engine(supervise=False)
+    seen = []
+    monkeypatch.setattr(cleanup, "end_processes_in", lambda folders: seen.extend(reader.packages.list()))
+    reader.temporary_work.sweep(ProcessIdentity.current().mark())
+    assert [(each.state, each.error) for each in seen] == [
+        (PackageState.FAILED, "the process that ran it ended")
+    ]
 
 
 def test_a_package(killed: Kill, make_engine: MakeEngine, location: Location, temporary: Path) -> None:

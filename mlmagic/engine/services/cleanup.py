@@ -27,6 +27,7 @@ from mlmagic.workspace.unfinished_records import OWNER_ENDED, ended, says_runnin
 
 if TYPE_CHECKING:
     import psutil
+    from sqlalchemy import Connection
 
 STOP_SECONDS = 1.0
 _KILL_WAIT_SECONDS = 5.0
@@ -42,8 +43,11 @@ def sweep(memory: Memory, targets: Targets, mark: str) -> None:
     with memory.reading() as tx:
         if not temporary_work.is_anything_left(tx, mark):
             return
-    with memory.writing_quietly() as tx:
+    with memory.writing() as tx:
         claimed = temporary_work.claim(tx, mark)
+        for work in claimed:  # at once: its owner is this process now, which is alive
+            if work.unfinished is not None:
+                _finish(tx, work.unfinished, OWNER_ENDED)
     for work in claimed:
         try:
             end_processes_in(work.folders)
@@ -57,7 +61,8 @@ def clean(memory: Memory, targets: Targets, work: Work, error: str) -> None:
     for launch in work.launches:
         _stop(targets, launch)
     if work.unfinished is not None:
-        _finish(memory, work.unfinished, error)
+        with memory.writing() as tx:
+            _finish(tx, work.unfinished, error)
     for folder in map(Path, work.folders):
         if may_remove(work, folder, memory.folder):
             _remove(folder)
@@ -123,22 +128,15 @@ def _stop(targets: Targets, launch: Launch) -> None:
         target.stop(handle, grace=STOP_SECONDS)
 
 
-def _finish(memory: Memory, unfinished: UnfinishedRecord, error: str) -> None:
+def _finish(tx: Connection, unfinished: UnfinishedRecord, error: str) -> None:
+    """Write the end of a record, if it still says Running."""
     key = (unfinished.kind, unfinished.name, unfinished.version)
-    with memory.reading() as tx:
-        if not _says_running(tx, key):
-            return
-    with memory.writing() as tx:
-        if _says_running(tx, key):
-            record = assets.get(tx, *key).record
-            assets.replace(tx, *key, ended(record, unfinished.changes, error))
-
-
-def _says_running(tx: Any, key: tuple[str, str, int]) -> bool:
     try:
-        return says_running(assets.get(tx, *key).record)
+        record = assets.get(tx, *key).record
     except NotFound:  # deleted since
-        return False
+        return
+    if says_running(record):
+        assets.replace(tx, *key, ended(record, unfinished.changes, error))
 
 
 def _remove(folder: Path) -> None:

@@ -67,6 +67,7 @@ def test_requests_and_log(
     assert {(each["service.name"], each["service.version"]) for each in collector.resources} == {("svc", "7")}
 
     wait_for(lambda: any("ValueError: nothing" in text for text in collector.text()), collector.text)
+    wait_for(lambda: {"got 1", "loaded"} <= {*collector.text()}, collector.text)  # of another worker
     lines = {line.body.string_value: line for line in collector.lines}
     assert lines["got 1"].span_id == good.span_id
     assert attributes(lines["got 1"])["mlmagic.request_id"] == said["mlmagic.request_id"]

@@ -68,7 +68,7 @@ export function tryIt(store) {
 
   async function ask() {
     send.disabled = true;
-    await reading; // else what is sent would not be what is about to be shown
+    await (reading ?? refresh()); // else what is sent would not be what is about to be shown
     show(answer, say("Waiting for the response ..."));
     try {
       const got = /** @type {Answer} */ (await store.call("send", { body: body.value }));
@@ -81,8 +81,9 @@ export function tryIt(store) {
     send.disabled = false;
   }
 
-  let reading = Promise.resolve();
-  const refresh = () => { reading = readSample(); };
+  /** @type {Promise<void> | null} The sample that is read; null before the section was opened. */
+  let reading = null;
+  const refresh = () => (reading = readSample());
 
   async function readSample() {
     let found = "";

@@ -180,6 +180,15 @@ it("sends no request before its sample has arrived", async () => {
   expect(store.calls.at(-1)).toEqual(["send", { body: "[1]" }]);
 });
 
+it("reads the sample before it sends, where a browser has not yet told that the section is open", async () => {
+  const { root, store } = card({}, { sample: () => "[1]", send: () => ({ status: 200, milliseconds: 1, body: "" }) });
+  root.querySelector("details").open = true; // the event comes later, and the reader may be faster
+  [...root.querySelectorAll("button")].find((each) => each.textContent === "Send").click();
+  await settled();
+  await settled();
+  expect(store.calls.find(([verb]) => verb === "send")).toEqual(["send", { body: "[1]" }]);
+});
+
 it("writes the request as curl and as Python", () => {
   expect(asCurl("http://h/score", `{"a": "it's"}`, "")).toBe(
     `curl 'http://h/score' -H 'Content-Type: application/json' -d '{"a": "it'\\''s"}'`);

@@ -550,6 +550,14 @@ def test_the_record_of_a_scaled_revision_has_the_number_and_no_autoscaler() -> N
     ]
 
 
+def test_what_kubelet_says_of_a_log_without_a_file_is_not_of_the_log() -> None:
+    said = 'failed to try resolving symlinks in path "/var/log/pods/a_b_c/server/0.log": lstat ...'
+    assert [*logs.written([said, "2026-01-01T00:00:01Z one", f"2026-01-01T00:00:02Z {said}"])] == [
+        "2026-01-01T00:00:01Z one",
+        f"2026-01-01T00:00:02Z {said}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("streams", "tail", "lines"),
     [

@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 _LOOK_SECONDS = 1.0
+_NO_FILE_YET = 'to try resolving symlinks in path "/var/log/pods/'
+"""In a line of kubelet's instead of the log of a container that has just started."""
 _MOST_WAITING = 10_000
 """Lines that wait for a slow reader; then the replicas' logs are read no further."""
+
+
+def written(lines: Iterable[str]) -> Iterator[str]:
+    """The lines with times that a container has written: not what kubelet says while it finds no file."""
+    return (line for line in lines if _NO_FILE_YET not in line or TimedLine.of(line).time is not None)
 
 
 def merged(streams: Iterable[tuple[str, Iterable[str]]], tail: int) -> list[TimedLine]:
@@ -61,6 +68,8 @@ class _Follower:
         self._arrived: queue.Queue[tuple[str, str] | None] = queue.Queue(_MOST_WAITING)
         self._reading: dict[str, threading.Thread] = {}
         self._answers: dict[str, BaseHTTPResponse] = {}
+        self._has_lines: set[str] = set()
+        """The pods whose log has begun to come."""
         self._is_done = threading.Event()
 
     def lines(self, tail: int) -> Iterator[TimedLine]:
@@ -97,7 +106,7 @@ class _Follower:
         for name in names:
             thread = self._reading.get(name)
             if thread is None or not thread.is_alive():
-                since = tail if thread is None else 0  # a container that is restarted has a new log
+                since = 0 if name in self._has_lines else tail  # a restarted container has a new log
                 self._reading[name] = threading.Thread(
                     target=self._read, args=(name, since), name="mlmagic-kubernetes-log", daemon=True
                 )
@@ -108,9 +117,10 @@ class _Follower:
         try:
             answer = self._api.log(self._namespace, name, tail=tail, follow=True)
             self._answers[name] = answer
-            for line in lines_of(answer):
+            for line in written(lines_of(answer)):
                 if self._is_done.is_set():
                     return
+                self._has_lines.add(name)
                 self._arrived.put((name, line))
         except (TargetError, OSError):
             self._is_done.wait(_LOOK_SECONDS)  # it has no log yet, or is gone
@@ -123,6 +133,6 @@ class _Follower:
 
 def _lines(api: Api, namespace: str, pod: str, tail: int) -> list[str]:
     try:
-        return list(lines_of(api.log(namespace, pod, tail=tail)))
+        return list(written(lines_of(api.log(namespace, pod, tail=tail))))
     except Refused:  # its container has not started, or it is gone
         return []

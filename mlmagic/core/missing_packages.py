@@ -26,7 +26,7 @@ INSTALLED_WITH = {
 
 
 def missing_package(error: ModuleNotFoundError) -> UsageError | None:
-    """What to tell people of a package that is missing; None for a module that is none of these."""
+    """The error about a package that is missing; None for a module that is none of these."""
     name = (error.name or "").partition(".")[0]
     given = INSTALLED_WITH.get(name)
     if given is None:

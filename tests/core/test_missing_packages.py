@@ -1,4 +1,4 @@
-"""What people are told of a package that is missing."""
+"""The error about a package that is missing: what it names, and the command that installs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that a server of pipelines starts for a request: it leaves a file, and answers as it is told to.
+"""A process that a server of pipelines starts for a request: it creates a file, and answers the request.
 
 The body's Description is what it does: see `main`.
 """

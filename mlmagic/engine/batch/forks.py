@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import select
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 
-from mlmagic.targets.local.zygote import SWITCH, Refused, Zygote
+from mlmagic.targets.local.process import descriptor_of
+from mlmagic.targets.local.zygote import Refused, Zygote, is_possible
 
 _current: Zygote | None = None
 _starting = threading.Lock()
@@ -48,7 +48,7 @@ class ForkedProcess:
 def zygote_for(env: Mapping[str, str]) -> Zygote | None:
     """A zygote for processes with these variables; None if there can be none now."""
     global _current
-    if os.environ.get(SWITCH, "1") == "0" or not _can_fork():
+    if not _can_fork():
         return None
     with _starting:
         if _current is not None and not (_current.usable and _current.fits(env)):
@@ -71,11 +71,9 @@ def stop() -> None:
 
 
 def _can_fork() -> bool:
-    """Whether this system can: only Linux keeps a library whole that was loaded before a fork."""
-    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
+    """Whether there may be zygotes, and the end of a fork can be waited for: not in some sandboxes."""
+    file = descriptor_of(os.getpid()) if is_possible() else None
+    if file is None:
         return False
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-    except OSError:  # some sandboxes
-        return False
+    os.close(file)
     return True

@@ -23,7 +23,7 @@ from mlmagic.scoring.collection.recorded_requests import Body, ScoredRequest, is
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
 from mlmagic.scoring.collection.writer import Record, RowWriter
 from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
-from mlmagic.scoring.delivery.delivery import Delivery, Outcome
+from mlmagic.scoring.delivery.delivery import Delivery, attempts
 
 if TYPE_CHECKING:
     from mlmagic.scoring.http.request import Request
@@ -137,21 +137,11 @@ class Collection:
 
     def _hand_over(self, delivery: Delivery, records: Sequence[Record]) -> None:
         """Have them written, with some attempts."""
-        outcome = delivery.deliver(records)
-        self._count(outcome)
-        for pause in PAUSES:
-            if not outcome.failed or not self._thread.may_retry_after(pause):
-                break
-            outcome = delivery.again()
-            self._count(outcome)
-        if outcome.failed:
-            self._drop(outcome.failed, outcome.reason)
-
-    def _count(self, outcome: Outcome) -> None:
-        if self._counters is not None:
-            self._counters.collected += outcome.delivered
-        if outcome.dropped:
-            self._drop(outcome.dropped, outcome.reason)
+        for outcome in attempts(delivery, records, PAUSES, self._thread.may_retry_after):
+            if self._counters is not None:
+                self._counters.collected += outcome.delivered
+            if outcome.dropped:
+                self._drop(outcome.dropped, outcome.reason)
 
     def _drop(self, count: int, reason: str) -> None:
         if self._counters is not None:

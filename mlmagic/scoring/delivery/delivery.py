@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 
@@ -29,3 +29,25 @@ class Delivery(Protocol):
 
     def close(self) -> None:
         """There will be no other call."""
+
+
+def attempts(
+    delivery: Delivery,
+    records: Sequence[Any],
+    pauses: Sequence[float],
+    may_retry_after: Callable[[float], bool],
+) -> Iterator[Outcome]:
+    """Deliver records, with an attempt after each of ``pauses`` seconds for those that have failed.
+
+    What has still failed at the last one is dropped. ``may_retry_after`` waits, and says whether to go on.
+    """
+    outcome = delivery.deliver(records)
+    for pause in pauses:
+        if not outcome.failed:
+            break
+        yield outcome
+        if not may_retry_after(pause):
+            outcome = Outcome(failed=outcome.failed, reason=outcome.reason)
+            break
+        outcome = delivery.again()
+    yield outcome._replace(failed=0, dropped=outcome.dropped + outcome.failed)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
-from mlmagic.scoring.delivery.delivery import Delivery
+from mlmagic.scoring.delivery.delivery import Delivery, attempts
 
 MOST_WAITING = 8192
 """So many records wait at most; of more, the newest are given up."""
@@ -61,10 +61,6 @@ class Exporter:
         if not records:
             self._losses.log()
             return
-        outcome = self._delivery.deliver(records)
-        for pause in _PAUSES:
-            if not outcome.failed or not self._thread.may_retry_after(pause):
-                break
-            outcome = self._delivery.again()
-        if lost := outcome.failed + outcome.dropped:
-            self._losses.add(lost, outcome.reason)
+        for outcome in attempts(self._delivery, records, _PAUSES, self._thread.may_retry_after):
+            if outcome.dropped:
+                self._losses.add(outcome.dropped, outcome.reason)

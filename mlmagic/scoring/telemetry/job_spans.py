@@ -67,8 +67,7 @@ class JobSpans:
         self._caller = _caller(environment)
         self._current = CurrentSpanIfUsed()
         to = _destination(environment)
-        described = {**replica(), **resource({"SERVICE_NAME": name, **environment})}
-        self._exporter = None if to is None else _exporter(to, described)
+        self._exporter = None if to is None else _exporter(to, {"SERVICE_NAME": name, **environment})
 
     @contextmanager
     def span(self, name: str, **attributes: Value) -> Iterator[Work]:
@@ -94,11 +93,12 @@ class JobSpans:
             self._exporter.close()
 
 
-def _exporter(to: Destination, resource: Mapping[str, str]) -> Exporter:
+def _exporter(to: Destination, environment: Mapping[str, str]) -> Exporter:
     from mlmagic.scoring.telemetry.exporter import Exporter
     from mlmagic.scoring.telemetry.sender import Sender
 
-    return Exporter("traces", to.url, Sender(to, partial(otlp.traces, resource)))
+    described = {**replica(), **resource(environment)}
+    return Exporter("traces", to.url, Sender(to, partial(otlp.traces, described)))
 
 
 def _destination(environment: Mapping[str, str]) -> Destination | None:
@@ -117,8 +117,8 @@ def _caller(environment: Mapping[str, str]) -> tuple[bytes | None, bytes | None]
     if trace is not None:
         found = trace.get_current_span().get_span_context()
         if found.is_valid:
-            flags = int(found.trace_flags)
-            parent = f"00-{found.trace_id:032x}-{found.span_id:016x}-{flags:02x}"
+            ids = f"{found.trace_id:032x}", f"{found.span_id:016x}"
+            parent = TraceContext(*ids, is_sampled=found.trace_flags.sampled).header()
             return parent.encode(), found.trace_state.to_header().encode() or None
     header, state = environment.get(PARENT_VARIABLE), environment.get(STATE_VARIABLE)
     return (header.encode() if header else None), (state.encode() if state else None)

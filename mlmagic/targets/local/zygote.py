@@ -202,11 +202,16 @@ _current: Zygote | None = None
 _starting = threading.Lock()
 
 
+def is_possible() -> bool:
+    """Whether there may be zygotes: on Linux, unless they are off (MLMAGIC_ZYGOTE=0)."""
+    # Only on Linux is it safe to fork a process that has loaded system libraries.
+    return sys.platform == "linux" and os.environ.get(SWITCH, "1") != "0"
+
+
 def start() -> None:
     """Start the zygote of this process, unless it runs, cannot run here, or is off (MLMAGIC_ZYGOTE=0)."""
     global _current
-    # Only on Linux is it safe to fork a process that has loaded system libraries.
-    if sys.platform != "linux" or os.environ.get(SWITCH, "1") == "0":
+    if not is_possible():
         return
     with _starting:
         if _current is not None and not _current.usable:

@@ -1,4 +1,4 @@
-"""REST endpoints of published pipelines, as the documents call them."""
+"""REST endpoints of published pipelines, with the requests of Azure ML's documents."""
 
 import json
 import os

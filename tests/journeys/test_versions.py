@@ -44,6 +44,8 @@ def test_outputs_are_live_with_and_without_a_kernel(
         table.get_by_role("button", name="echo", exact=True).wait_for()
         opened.save()
         opened.without_kernel()
+        # The mark moves the card down: a click at that moment would miss the button.
+        page.get_by_text("Served by echo").wait_for()
         card.get_by_role("button", name="Stop echo").click()
         state.get_by_text("Stopped").wait_for()
         table.get_by_role("row", name="echo").get_by_text("Stopped").wait_for()

@@ -38,7 +38,7 @@ from mlmagic.workspace.location import Location
 from mlmagic.workspace.login import login_file
 from mlmagic.workspace.pipeline_server import PipelineServerFiles
 from tests.support.engines import MakeEngine
-from tests.support.processes import daemons_of
+from tests.support.processes import daemons_of, kill_daemon_of
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
@@ -278,21 +278,17 @@ def test_a_run_goes_on_when_server_and_daemon_are_killed(
     assert post(url, {"ExperimentName": ""}).status_code == 400
 
     # The server goes on without a daemon, and the next daemon lets it.
-    (daemon,) = daemons_of(location.folder)
     server = server_of(location)
-    daemon.kill()
-    wait_for(lambda: not daemons_of(location.folder), "the end of the daemon")
+    kill_daemon_of(location.folder)
     assert post(url, {"ExperimentName": ""}).status_code == 400
     workspace.engine.supervision.ensure_for_pipelines()
     wait_for(lambda: daemons_of(location.folder), "another daemon")
     assert server_of(location) == server
 
     # Both at once, as when the machine is off: who opens the workspace starts them.
-    (daemon,) = daemons_of(location.folder)
-    daemon.kill()
+    kill_daemon_of(location.folder)
     assert server is not None
     os.kill(server.pid, signal.SIGKILL)
-    wait_for(lambda: not daemons_of(location.folder), "the end of the daemon")
     Engine(location, supervise=False).close()
     wait_for(lambda: server_of(location) is not None, "another server")
     assert post(url, {"ExperimentName": ""}).status_code == 400

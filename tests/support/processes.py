@@ -79,8 +79,8 @@ def daemons_of(folder: Path) -> list[psutil.Process]:
 def kill_daemon_of(folder: Path) -> None:
     """Kill the one daemon; returns when its lock is free.
 
-    A process that is ending has no command line any more while it still holds its locks, so it is not enough that
-    `daemons_of` finds none.
+    A process that is ending has no command line any more while it still holds its locks, so it is not enough
+    that `daemons_of` finds none.
     """
     (daemon,) = daemons_of(folder)
     daemon.kill()

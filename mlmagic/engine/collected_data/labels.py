@@ -31,7 +31,7 @@ def write_labels(store: str, inputs: CollectedFile, labels: pandas.DataFrame) ->
         [identity, *list(own.values())[1:], *row]
         for identity, row in zip(labels[ID].astype(str), labels[names].itertuples(index=False), strict=True)
     ]
-    folder = folder_of(when, subscription, group, workspace, *place, LABELS)
+    folder = folder_of(when.date(), subscription, group, workspace, *place, LABELS)
     header = (*CORRELATION_COLUMNS, *map(str, names))
     form = inputs.form if inputs.form in FORMATS else FORMATS[0]
     writer = store_of(CollectionSettings(writes=True, storage=store, form=form))

@@ -260,7 +260,7 @@ class SyncScoringCall(ScoringCall):
     def perform(self) -> None:
         """All of it: read the request, call run(), write the answer."""
         answering(self.identify)
-        start = perf_counter()
+        self._request.called = start = perf_counter()
         try:
             result = self._scorer.script.call(self._request)
             self.response = self._answer(result, start)
@@ -279,6 +279,7 @@ class StackableCall(ScoringCall):
 
     def prepare(self) -> Arguments | None:
         answering(self.identify)
+        self._request.called = perf_counter()
         try:
             return self._scorer.script.prepare(self._request)
         except TimeLimitExceeded:
@@ -317,7 +318,7 @@ class AsyncScoringCall(ScoringCall):
 
     async def perform(self) -> None:
         answering(self.identify)  # for this task alone
-        start = perf_counter()
+        self._request.called = start = perf_counter()
         try:
             result = self._scorer.script.call(self._request)
             if isinstance(result, AsyncGenerator):

@@ -19,9 +19,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.collection.entries import is_sampled
-from mlmagic.scoring.collection.recorded_requests import Body, ScoredRequest, is_recorded
+from mlmagic.scoring.collection.recorded_requests import answered, asked, is_recorded, packed
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
-from mlmagic.scoring.collection.writer import Record, RowWriter
+from mlmagic.scoring.collection.writer import Record, RowWriter, records_of
 from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
 from mlmagic.scoring.delivery.delivery import Delivery, attempts
 
@@ -90,36 +90,37 @@ class Collection:
 
     def add(self, record: Record) -> None:
         """Take a record; returns at once."""
-        if not self._thread.add(record, max(LEAST_BYTES, record.weight)):
-            self._drop(record.records, "the queue is full: the store is too slow")
+        size = len(record) if isinstance(record, bytes) else record.weight
+        if not self._thread.add(record, max(LEAST_BYTES, size)):
+            self._drop(records_of(record), "the queue is full: the store is too slow")
 
     def listen(self, request: Request, identity: str, reply: Reply) -> Reply:
         """``reply``, which also records the request and its answer."""
         if self.has_collector or not self.keeps(identity):
             return reply
-        asked = Body.of_request(request)
+        body = asked(request)
 
         def heard(response: Response) -> None:
             reply(response)
             if is_recorded(request, response.status) and not self.has_collector:
-                self.add(ScoredRequest(identity, time.time(), asked, Body.of_response(response)))
+                self.add(packed(identity, time.time(), body, answered(response)))
 
         return heard
 
     def close(self) -> None:
         """Write all that is waiting, for a few seconds at most."""
         if left := self._thread.close(CLOSE_SECONDS):
-            self._drop(sum(record.records for record in left), "the process ended")
+            self._drop(sum(map(records_of, left)), "the process ended")
         elif self._beside is not None:
             self._beside.close()
         self._losses.log(at_once=True)
 
     def _deliver(self, records: Sequence[Record]) -> None:
         """On the thread: have them written, or drop what the store does not take."""
-        requests = [record for record in records if isinstance(record, ScoredRequest)]
+        requests = [record for record in records if isinstance(record, bytes)]
         if requests:
             self._hand_over(self._process(), requests)
-        entries = [record for record in records if not isinstance(record, ScoredRequest)]
+        entries = [record for record in records if not isinstance(record, bytes)]
         if entries:
             self._hand_over(self._writer, entries)
             for entry, error in self._writer.failed:

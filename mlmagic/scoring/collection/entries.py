@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 from mlmagic.scoring.collection.redaction import Redaction
 
@@ -55,7 +55,8 @@ class Entry:
     """Called if it cannot be written."""
     size: int = 0
     """Bytes of memory, if they are known."""
-    records: ClassVar[int] = 1
+    records: int = 1
+    """The rows of so many requests or calls."""
 
     def redacted(self, redaction: Redaction) -> Entry:
         """The same without the values of redacted columns."""
@@ -88,13 +89,9 @@ def correlations(
     return dict(zip(CORRELATION_COLUMNS, values, strict=True))
 
 
-def folder_of(when: datetime, *place: str) -> str:
-    """The folder of the files of one day."""
-    return _folder_of(when.date(), place)
-
-
 @lru_cache(256)
-def _folder_of(day: date, place: tuple[str, ...]) -> str:
+def folder_of(day: date, *place: str) -> str:
+    """The folder of the files of one day."""
     return "/".join((ROOT, *map(segment, place), day.strftime("%Y/%m/%d")))
 
 

@@ -6,8 +6,8 @@ id is the id of the request. What is not text is left out, and the column says s
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import UTC, datetime
+import marshal
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +15,7 @@ import orjson
 
 from mlmagic.scoring.collection.entries import (
     BODY_FORM,
+    CORRELATION_COLUMNS,
     INPUTS,
     OWN_WORKSPACE,
     PREDICTIONS,
@@ -34,41 +35,42 @@ if TYPE_CHECKING:
 
 BODY_BYTES = 1 << 20
 """A longer body is left out."""
-_BYTES = 1024
-"""About what a request and its answer take besides their bodies."""
+RECORDS = 2
+"""Of a request: one of inputs, one of predictions."""
 _UNMARKED = ("", "application/x-www-form-urlencoded")
 _LENGTH_OF_JSON = b"inference-header-content-length"
 
 
-class Body(NamedTuple):
-    """The body of a request or an answer: its text, or why it is left out.
+_Fields = tuple[bytes, bytes | str, str]
+"""Those of a `Body`. On the request path a plain tuple is made in a tenth of the time."""
 
-    It is made on the request path, and read on the thread that writes.
-    """
+
+def asked(request: Request) -> _Fields:
+    """The body of a request as it was received, before the script has it."""
+    if request.method == b"GET":
+        return query_as_json(request.query).encode(), JSON, ""
+    fields = request.fields
+    kind = fields.get(b"content-type", b"")
+    if b"content-encoding" in fields:
+        return b"", kind, f"compressed with {fields[b'content-encoding'].decode('latin-1')}"
+    if _LENGTH_OF_JSON in fields:
+        return b"", kind, "binary tensors"
+    return request.body, kind, ""
+
+
+def answered(response: Response) -> _Fields:
+    """The body of an answer."""
+    if response.is_stream:
+        return b"", "", "a stream"
+    return response.body, response.content_type, ""
+
+
+class Body(NamedTuple):
+    """The body of a request or an answer: its text, or why it is left out."""
 
     text: bytes
     content_type: bytes | str
     left_out: str = ""
-
-    @classmethod
-    def of_request(cls, request: Request) -> Body:
-        """Of a request as it was received, before the script has it."""
-        if request.method == b"GET":
-            return cls(query_as_json(request.query).encode(), JSON)
-        fields = request.fields
-        kind = fields.get(b"content-type", b"")
-        if b"content-encoding" in fields:
-            return cls(b"", kind, f"compressed with {fields[b'content-encoding'].decode('latin-1')}")
-        if _LENGTH_OF_JSON in fields:
-            return cls(b"", kind, "binary tensors")
-        return cls(request.body, kind)
-
-    @classmethod
-    def of_response(cls, response: Response) -> Body:
-        """Of an answer."""
-        if response.is_stream:
-            return cls(b"", "", "a stream")
-        return cls(response.body, response.content_type)
 
     @property
     def kind(self) -> str:
@@ -89,8 +91,11 @@ class Body(NamedTuple):
             return _one_text(f"[left out: {size} bytes of binary data, {kind}]")
         table = None
         if is_json(kind):
-            with suppress(BadInput):
+            try:
                 value = parse_json(self.text)
+            except BadInput:
+                pass
+            else:
                 table = table_of(value) if input_rows is None else prediction_of(value, input_rows)
                 if table is None and redaction.is_on:
                     return _one_text(_as_text(redaction.document(value)))
@@ -104,6 +109,15 @@ class Body(NamedTuple):
         return table._replace(rows=[redaction.row(names, row, named=named) for row in table.rows])
 
 
+def packed(identity: str, when: float, asked: _Fields, answered: _Fields) -> bytes:
+    """The fields of a `ScoredRequest` in one piece, as they are queued and sent to the process that writes.
+
+    While many wait, each is one object, which the garbage collection does not visit. Both processes have the
+    same Python, so they have the same `marshal`.
+    """
+    return marshal.dumps((identity, when, *asked, *answered))
+
+
 class ScoredRequest(NamedTuple):
     """A request that was answered, and its answer."""
 
@@ -112,36 +126,49 @@ class ScoredRequest(NamedTuple):
     asked: Body
     answered: Body
 
-    @property
-    def records(self) -> int:
-        """One of inputs, one of predictions."""
-        return 2
+    @classmethod
+    def unpacked(cls, record: bytes) -> ScoredRequest:
+        """What was `packed`."""
+        identity, when, *bodies = marshal.loads(record)
+        return cls(identity, when, Body(*bodies[:3]), Body(*bodies[3:]))
 
-    @property
-    def weight(self) -> int:
-        """About how many bytes of memory it takes."""
-        return _BYTES + len(self.asked.text) + len(self.answered.text)
 
-    def entries(self, settings: CollectionSettings) -> list[Entry]:
-        """Its rows, redacted."""
-        inputs = self.asked.table(settings.redaction)
-        predictions = self.answered.table(settings.redaction, len(inputs.rows))
-        place = (OWN_WORKSPACE, settings.service, *settings.model)
-        when = datetime.fromtimestamp(self.when, UTC)
-        columns = correlations(self.identity, when, place, request_id=self.identity)
-        own = [*columns.values()]
-        made = (  # inputs are written last: who reads them finds their predictions
-            (PREDICTIONS, (*columns, *predictions.names), [[*own, *row] for row in predictions.rows]),
-            (
-                INPUTS,
-                (*columns, BODY_FORM, *inputs.names),
-                [[*own, inputs.form, *row] for row in inputs.rows],
-            ),
-        )
+class RequestTables:
+    """The rows of several requests, redacted. Those for one file that have the same columns are one entry."""
+
+    def __init__(self, settings: CollectionSettings) -> None:
+        self._redaction = settings.redaction
+        self._place = (OWN_WORKSPACE, settings.service, *settings.model)
+        self._folders = (*OWN_WORKSPACE.split("/"), *self._place[1:])
+        self._found: dict[tuple[date, str, tuple[str, ...]], list[list[list[Any]]]] = {}
+        """The rows of each request by the day, the designation and the columns."""
+
+    def add(self, request: ScoredRequest) -> None:
+        """Take its rows: all, or none if it raises."""
+        inputs = request.asked.table(self._redaction)
+        predictions = request.answered.table(self._redaction, len(inputs.rows))
+        identity, when = request.identity, datetime.fromtimestamp(request.when, UTC)
+        own = [*correlations(identity, when, self._place, request_id=identity).values()]
+        day = when.date()
+        # Inputs are written last: who reads them finds their predictions.
+        self._rows(day, PREDICTIONS, predictions).append([[*own, *row] for row in predictions.rows])
+        self._rows(day, INPUTS, inputs).append([[*own, inputs.form, *row] for row in inputs.rows])
+
+    def entries(self) -> list[Entry]:
+        """What was added."""
         return [
-            Entry(folder_of(when, *OWN_WORKSPACE.split("/"), *place[1:], name), name, header, rows)
-            for name, header, rows in made
+            Entry(
+                folder_of(day, *self._folders, name),
+                name,
+                (*CORRELATION_COLUMNS, *((BODY_FORM,) if name == INPUTS else ()), *names),
+                [row for rows in found for row in rows],
+                records=len(found),
+            )
+            for (day, name, names), found in self._found.items()
         ]
+
+    def _rows(self, day: date, name: str, table: Table) -> list[list[list[Any]]]:
+        return self._found.setdefault((day, name, tuple(table.names)), [])
 
 
 def is_recorded(request: Request, status: int) -> bool:

@@ -48,6 +48,11 @@ class Batch:
     def rows(self) -> list[Sequence[Any]]:
         return [row for entry in self.entries for row in entry.rows]
 
+    @property
+    def records(self) -> int:
+        """How many the rows are counted as."""
+        return sum(entry.records for entry in self.entries)
+
 
 class Store(Protocol):
     """Where batches are written."""

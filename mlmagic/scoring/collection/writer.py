@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlmagic.scoring.collection.entries import Entry
-from mlmagic.scoring.collection.recorded_requests import ScoredRequest
+from mlmagic.scoring.collection.recorded_requests import RECORDS, RequestTables, ScoredRequest
 from mlmagic.scoring.collection.settings import CollectionSettings
 from mlmagic.scoring.collection.stores import Batch, batches_of, store_of
 from mlmagic.scoring.delivery.delivery import Outcome
 
-Record = Entry | ScoredRequest
+Record = Entry | bytes
+"""Bytes are a packed `ScoredRequest`."""
+
+
+def records_of(record: Record) -> int:
+    """How many it counts as."""
+    return RECORDS if isinstance(record, bytes) else record.records
 
 
 class RowWriter:
@@ -32,14 +38,18 @@ class RowWriter:
 
     def deliver(self, records: Sequence[Record]) -> Outcome:
         """Write them."""
+        requests = RequestTables(self._settings)
         entries: list[Entry] = []
         dropped, reason = 0, ""
         for record in records:
             try:
-                entries += self._entries(record)
+                if isinstance(record, bytes):
+                    requests.add(ScoredRequest.unpacked(record))
+                else:
+                    entries.append(record.redacted(self._settings.redaction))
             except Exception as error:
-                dropped, reason = dropped + record.records, f"{type(error).__name__}: {error}"
-        outcome = self._write(batches_of(entries))
+                dropped, reason = dropped + records_of(record), f"{type(error).__name__}: {error}"
+        outcome = self._write(batches_of([*entries, *requests.entries()]))
         return outcome._replace(dropped=dropped, reason=outcome.reason or reason)
 
     def again(self) -> Outcome:
@@ -52,16 +62,11 @@ class RowWriter:
         for batch in batches:
             try:
                 self._store.write(batch)
-                written += len(batch.entries)
+                written += batch.records
             except Exception as error:  # each kind of store has errors of its own
                 self._failed.append((batch, error))
         reason = f"the store failed: {self._failed[-1][1]}" if self._failed else ""
-        return Outcome(written, len(self.failed), reason=reason)
+        return Outcome(written, sum(batch.records for batch, _ in self._failed), reason=reason)
 
     def close(self) -> None:
         """Nothing stays open."""
-
-    def _entries(self, record: Record) -> Sequence[Entry]:
-        if isinstance(record, ScoredRequest):
-            return record.entries(self._settings)
-        return [record.redacted(self._settings.redaction)]

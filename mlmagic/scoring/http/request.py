@@ -63,6 +63,8 @@ class Request:
     keep_alive: bool = True
     arrived: float = field(default=0.0, init=False)
     """When it was complete, by `time.perf_counter`."""
+    called: float = field(default=0.0, init=False)
+    """When the script was called for it first, by the same clock; 0: not yet."""
     admitted: bool = field(default=True, init=False)
     """It has a valid credential, or needs none."""
     head: bytes = field(default=b"", init=False)

@@ -135,7 +135,7 @@ class ModelDataCollector:
 
     def _folder(self) -> str:
         place = (*self.workspace.split("/"), self.webservice_name, self.model_name, self.model_version)
-        return folder_of(now(), *place, self.designation)
+        return folder_of(now().date(), *place, self.designation)
 
 
 class CorrelationContext:
@@ -180,7 +180,7 @@ class Collector:
         # A snapshot, as JSON: the script may change its table afterwards.
         snapshot = encode(data)
         document = {**record, "data": json.loads(snapshot)}
-        folder = folder_of(time, kept.settings.service, self.name)
+        folder = folder_of(time.date(), kept.settings.service, self.name)
         entry = Entry(folder, "data", (), [[document]], on_error=self._on_error, size=len(snapshot))
         if kept.settings.prints:
             for row in entry.redacted(kept.settings.redaction).rows:

@@ -53,11 +53,16 @@ class CurrentSpanIfUsed:
     def __init__(self) -> None:
         self._current: CurrentSpan | None = None
 
+    @property
+    def is_used(self) -> bool:
+        """Whether the script has imported it."""
+        return self._current is not None or sys.modules.get(MODULE) is not None
+
     def enter(self, span: Callable[[], TraceContext]) -> None:
         """From now on it is what ``span`` returns."""
+        if not self.is_used:
+            return
         if self._current is None:
-            if sys.modules.get(MODULE) is None:
-                return
             self._current = CurrentSpan()
         self._current.enter(span())
 

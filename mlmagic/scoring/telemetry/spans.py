@@ -1,12 +1,13 @@
 """The spans of a request that was answered: its own, and that of the call of run() for it.
 
-On the path of a request only `Answered` is made; the rest is done where the spans are sent.
+On the path of a request only the fields of `Answered` are packed; the rest is done where the spans are sent.
 """
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mlmagic.scoring.telemetry import otlp
 from mlmagic.scoring.telemetry.otlp import INTERNAL, Span
@@ -39,14 +40,29 @@ class Answered(NamedTuple):
     failed: bool
     run_failed: bool
 
+    @classmethod
+    def unpacked(cls, record: bytes) -> Answered:
+        """What was `packed`."""
+        span, run, *rest = marshal.loads(record)
+        return cls(span and TraceContext(*span), run and TraceContext(*run), *rest)
 
-def traces(resource: Mapping[str, str], answered: Iterable[Answered]) -> bytes:
-    """An ExportTraceServiceRequest of the spans of all these requests."""
+
+def packed(span: TraceContext | None, run: TraceContext | None, *rest: Any) -> bytes:
+    """The fields of an `Answered` in one piece, as they are queued and sent to the process that exports them.
+
+    Each is one object, which the garbage collection does not visit.
+    """
+    return marshal.dumps((span and tuple(span), run and tuple(run), *rest))
+
+
+def traces(resource: Mapping[str, str], answered: Iterable[bytes]) -> bytes:
+    """An ExportTraceServiceRequest of the spans of all these requests, each a packed `Answered`."""
     return otlp.traces(resource, (span for each in answered for span in spans_of(each)))
 
 
-def spans_of(answered: Answered) -> list[Span]:
-    """The span of the request, and that of run() if it was called."""
+def spans_of(record: bytes) -> list[Span]:
+    """The span of a request, a packed `Answered`, and that of run() if it was called."""
+    answered = Answered.unpacked(record)
     context = answered.span or context_of(None)
     return [_request(answered, context), *([_run(answered, context)] if answered.called else [])]
 

@@ -39,7 +39,7 @@ from mlmagic.scoring.telemetry.metric_reader import MetricReader
 from mlmagic.scoring.telemetry.otlp import Line
 from mlmagic.scoring.telemetry.otlp_metrics import encoded
 from mlmagic.scoring.telemetry.sender import Sender
-from mlmagic.scoring.telemetry.spans import REQUEST_ID, Answered, traces
+from mlmagic.scoring.telemetry.spans import REQUEST_ID, packed, traces
 from mlmagic.scoring.telemetry.trace_context import HEADER, STATE, TraceContext, context_of
 
 if TYPE_CHECKING:
@@ -55,12 +55,10 @@ _LONGEST_LINE = 64 * 1024
 class Answering:
     """A request that is being answered."""
 
-    __slots__ = ("_run", "_span", "began", "identity", "request")
+    __slots__ = ("_run", "_span", "identity", "request")
 
     def __init__(self, request: Request, identity: str) -> None:
         self.request, self.identity = request, identity
-        self.began = 0
-        """When its script was called first, in nanoseconds since the epoch; 0: not yet."""
         self._span: TraceContext | None = None
         self._run: TraceContext | None = None
 
@@ -185,8 +183,8 @@ class Telemetry:
         if self._traces is None or (span is not None and not span.is_sampled):
             return
         request, is_stream = answering.request, response.is_stream
-        end = time.time_ns()
-        answered = Answered(
+        end, now = time.time_ns(), perf_counter()
+        answered = packed(
             span,
             run,
             answering.identity,
@@ -195,9 +193,9 @@ class Telemetry:
             response.status,
             len(request.body),
             None if is_stream else len(response.body),
-            end - int((perf_counter() - request.arrived) * 1e9),
+            end - int((now - request.arrived) * 1e9),
             end,
-            answering.began,
+            end - int((now - request.called) * 1e9) if request.called else 0,
             None if is_stream else response.exec_ms,
             response.exec_ms is not None or response.run_failed,
             failed,
@@ -209,10 +207,7 @@ class Telemetry:
         """This thread, or task, calls the script for a request from now on, or has called it."""
         if identify is None:
             self._current.leave()
-            return
-        answering = self._answering.get(identify())
-        if answering is not None:
-            answering.began = answering.began or time.time_ns()
+        elif self._current.is_used and (answering := self._answering.get(identify())) is not None:
             self._current.enter(answering.run)
 
     def _heard(self, stream: str, text: str, identity: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mlmagic.scoring.collection.recorded_requests import Body, ScoredRequest
+from mlmagic.scoring.collection.recorded_requests import Body, RequestTables, ScoredRequest
 from mlmagic.scoring.collection.redaction import REDACTED, WITHHELD, Redaction
 from mlmagic.scoring.collection.settings import CollectionSettings
 
@@ -21,10 +21,11 @@ def recorded(body: Any, answer: Any, redaction: Redaction = SSN, kind: str = "ap
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     answered = Body(json.dumps(answer).encode(), "application/json")
     request = ScoredRequest("id", 0.0, Body(text, kind), answered)
-    entries = request.entries(CollectionSettings(redaction=redaction))
+    tables = RequestTables(CollectionSettings(redaction=redaction))
+    tables.add(request)
     return [
         (list(entry.header[first:]), [list(row[first:]) for row in entry.rows])
-        for first, entry in zip((9, 8), reversed(entries), strict=True)
+        for first, entry in zip((9, 8), reversed(tables.entries()), strict=True)
     ]
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from time import perf_counter, time
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.scoring.replayed import is_replayed
 from mlmagic.scoring.start_errors import StartFailed
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Recorder:
 
     def listen(self, request: Request, reply: Reply) -> Reply:
         """``reply``, which also records the response."""
-        if request.method != b"POST" or len(request.body) > BODY_BYTES:
+        if request.method != b"POST" or len(request.body) > BODY_BYTES or is_replayed(request.fields):
             return reply
 
         def heard(response: Response) -> None:

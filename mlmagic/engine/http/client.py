@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from mlmagic.core import advice
@@ -12,6 +14,7 @@ from mlmagic.core.parity import Answer
 from mlmagic.engine.http.connections import CertificateRefused, Connections, NoAnswer, Response
 from mlmagic.errors import Advice, InvokeError, UsageError
 from mlmagic.scoring.outputs.json_encoder import Unserialisable, encode_request
+from mlmagic.scoring.replayed import HEADER, new_identity
 
 CALL_TIMEOUT_SECONDS = 300.0
 READ_TIMEOUT_SECONDS = 5.0
@@ -63,10 +66,15 @@ class Client:
         return self._request(service, scoring_uri, body, caller, CALL_TIMEOUT_SECONDS).text
 
     def answer(self, service: str, scoring_uri: str, body: bytes, caller: Caller = NO_CREDENTIALS) -> Answer:
-        """POST ``body`` and return any answer, with its duration. Status 0 means that there was no answer."""
+        """POST ``body``, an earlier request's, and return any answer, with its duration.
+
+        Status 0 means that there was no answer. The service neither records nor collects the request.
+        """
         began = time.perf_counter()
+        identity = {HEADER: new_identity()}
         try:
-            status, text = 200, self.post(service, scoring_uri, body, caller)
+            status = 200
+            text = self._request(service, scoring_uri, body, caller, CALL_TIMEOUT_SECONDS, identity).text
         except InvokeError as error:
             status, text = error.status, error.body
         return Answer(status, text, 1000 * (time.perf_counter() - began))
@@ -76,9 +84,15 @@ class Client:
         return self._request(service, uri, None, caller, READ_TIMEOUT_SECONDS).text
 
     def _request(
-        self, service: str, scoring_uri: str, body: bytes | None, caller: Caller, timeout: float
+        self,
+        service: str,
+        scoring_uri: str,
+        body: bytes | None,
+        caller: Caller,
+        timeout: float,
+        more_headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Response:
-        headers = {"Content-Type": _content_type(body), "Accept": "application/json"}
+        headers = {"Content-Type": _content_type(body), "Accept": "application/json", **more_headers}
         if caller.credential is not None:
             headers["Authorization"] = f"Bearer {caller.credential}"
         try:

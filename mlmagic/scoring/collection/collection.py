@@ -24,6 +24,7 @@ from mlmagic.scoring.collection.settings import CollectionSettings, InvalidColle
 from mlmagic.scoring.collection.writer import Record, RowWriter, records_of
 from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
 from mlmagic.scoring.delivery.delivery import Delivery, attempts
+from mlmagic.scoring.replayed import is_replayed
 
 if TYPE_CHECKING:
     from mlmagic.scoring.http.request import Request
@@ -96,7 +97,7 @@ class Collection:
 
     def listen(self, request: Request, identity: str, reply: Reply) -> Reply:
         """``reply``, which also records the request and its answer."""
-        if self.has_collector or not self.keeps(identity):
+        if self.has_collector or not self.keeps(identity) or is_replayed(request.fields):
             return reply
         body = asked(request)
 

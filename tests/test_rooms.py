@@ -22,8 +22,8 @@ pytestmark = pytest.mark.together
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal, control
 # socket and cgroup, the names of its variables, the formats of its log, the files of collected data, which
-# certificates, hosts and web pages it takes, how values become JSON, spans of jobs, and how a part of a table
-# is described to the process of a batch job.
+# certificates, hosts and web pages it takes, how values become JSON, spans of jobs, how a part of a table is
+# described to the process of a batch job, and by what a replayed request is known.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.authentication",
     "mlmagic.scoring.batch.tables",
@@ -44,6 +44,7 @@ OPEN_OF_SCORING = {
     "mlmagic.scoring.outputs.json_encoder",
     "mlmagic.scoring.process_title",
     "mlmagic.scoring.recorder",
+    "mlmagic.scoring.replayed",
     "mlmagic.scoring.report",
     "mlmagic.scoring.router.routes",
     "mlmagic.scoring.settings",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.benchmarks import request_path
+from tests.support import request_path
 
 KEPT = {"plain": 2.0, "typed": 3.0}
 

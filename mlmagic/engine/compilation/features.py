@@ -91,18 +91,18 @@ def _table(sample: Any, columns: Sequence[str]) -> Any:
 
 def _look_at_sample(sample: Any, found: Features) -> None:
     is_frame = hasattr(sample, "columns")
+    # Rows with missing values are another group.
+    sample = sample.dropna() if is_frame else sample[numpy.isfinite(sample).all(axis=1)]
     for place in range(found.width):
         column = sample.iloc[:, place].to_numpy() if is_frame else sample[:, place]
         if column.dtype.kind in "iuf":
-            finite = column[numpy.isfinite(column.astype(float))]
-            if len(finite):
-                _widen(found, place, finite.min(), finite.max())
-        elif found.by_column:
+            if len(column):
+                _widen(found, place, column.min(), column.max())
+        elif found.by_column and len(column) and all(isinstance(each, str) for each in column):
             found.text.add(place)
-            texts = [each for each in column if isinstance(each, str)]
-            found.categories.setdefault(place, sorted(set(texts)))
-    usable = found.by_column or (not is_frame) or all(dtype.kind in "iuf" for dtype in sample.dtypes)
-    found.sample = sample if usable else None
+            found.categories.setdefault(place, sorted(set(column)))
+    is_numeric = not is_frame or all(dtype.kind in "iuf" for dtype in sample.dtypes)
+    found.sample = sample if len(sample) and (found.by_column or is_numeric) else None
 
 
 def _look(estimator: Any, places: list[int], found: Features) -> None:
@@ -182,7 +182,8 @@ def _look_at_trees(trees: Any, places: list[int], found: Features) -> None:
     by_feature: dict[int, set[float]] = {}
     for _, tree in trees.trees:
         for place, threshold, left in zip(tree.feature, tree.threshold, tree.left, strict=True):
-            if left != -1:
+            # scikit-learn has an infinite threshold where only NaN goes the other way.
+            if left != -1 and numpy.isfinite(threshold):
                 by_feature.setdefault(int(place), set()).add(float(threshold))
     for place, values in by_feature.items():
         found.thresholds[places[place]] = numpy.array(sorted(values))

@@ -62,7 +62,7 @@ def ensemble(trees: Sequence[tuple[int, Tree]], targets: int, dtype: Any, mode: 
         ends = numpy.flatnonzero(is_leaf)
         # A tree of one leaf has a node, too: both of its sides are the leaf.
         inner = numpy.flatnonzero(~is_leaf) if len(left) > 1 else numpy.array([0])
-        place = numpy.empty(len(left), int)
+        place: Any = numpy.empty(len(left), int)
         place[inner] = nodes + numpy.arange(len(inner))
         place[ends] = leaves + numpy.arange(len(ends))
         for side, children in (("true", left), ("false", right)):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy
 
+from mlmagic.scoring.compiled.inputs import Reader
 from mlmagic.scoring.compiled.model import CompiledModel
 from mlmagic.scoring.compiled.original import Original
 
@@ -85,7 +86,7 @@ def attribute(value: Any) -> Any:
 
 
 def _method(name: str, model: CompiledModel, original: Original) -> Callable[..., Any]:
-    read, compute = model.reader(name), None
+    read, compute = _reader(name, model), None
 
     def call(self: Any, X: Any = _MISSING, *more: Any, **options: Any) -> Any:
         nonlocal compute
@@ -100,6 +101,21 @@ def _method(name: str, model: CompiledModel, original: Original) -> Callable[...
 
     call.__name__, call.__qualname__ = name, f"{model.record.name}.{name}"
     return call
+
+
+def _reader(name: str, model: CompiledModel) -> Reader:
+    """The reader of a method; transform() returns a table where scikit-learn was told to return tables."""
+    read = model.reader(name)
+    if name != "transform":
+        return read
+
+    def read_for_array(value: Any) -> dict[str, Any] | None:
+        sklearn = sys.modules.get("sklearn")
+        if sklearn is not None and sklearn.get_config()["transform_output"] != "default":
+            return None
+        return read(value)
+
+    return read_for_array
 
 
 def _call_of(name: str, original: Original) -> Callable[..., Any]:

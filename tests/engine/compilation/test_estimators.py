@@ -10,8 +10,8 @@ import numpy
 import pandas
 import pytest
 
-from .conftest import Compiled
 from .estimators import COMPILED, REFUSED, TABLE, X
+from .result import Compiled
 
 pytestmark = pytest.mark.together
 

@@ -17,8 +17,8 @@ from mlmagic.engine.compilation.rows import groups
 from mlmagic.scoring.compiled.files import Record
 from mlmagic.scoring.compiled.model import CompiledModel
 
-from .conftest import Compiled
 from .estimators import CLASSES, COMPILED, X
+from .result import Compiled
 
 pytestmark = pytest.mark.together
 

@@ -19,7 +19,7 @@ from sklearn.linear_model import Ridge
 
 from mlmagic.scoring.compiled.hooks import install, uninstall
 
-from .conftest import Models, X
+from .models import Models, X
 
 pytestmark = pytest.mark.together
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.started_server import Started
 
-from .conftest import Models, X, estimators
+from .models import Models, X, estimators
 
 pytestmark = pytest.mark.processes
 

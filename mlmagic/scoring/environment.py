@@ -11,6 +11,8 @@ from pathlib import Path
 
 MODEL_DIR = "AZUREML_MODEL_DIR"
 APP_ROOT = "AML_APP_ROOT"
+COMPILED_MODELS = "MLMAGIC_COMPILED_MODELS"
+"""The folder of the compiled models: that of the model file NAME/VERSION/FILE is in NAME/VERSION/FILE/."""
 ENTRY_SCRIPT = "AZUREML_ENTRY_SCRIPT"
 SOURCE_DIRECTORY = "AZUREML_SOURCE_DIRECTORY"
 SOURCE_NAME_FILE = ".azureml-source-name"
@@ -48,9 +50,10 @@ class ScriptEnvironment:
         variables[ENTRY_SCRIPT] = str(self.script)
         if self.models:
             variables[MODEL_DIR] = str(self.models)
-        elif (given := variables.get(MODEL_DIR)) and Path.cwd() != self.source:
-            # The script will run in its source directory, where a relative path leads elsewhere.
-            variables[MODEL_DIR] = os.path.abspath(given)
+        for name in (MODEL_DIR, COMPILED_MODELS):
+            if (given := variables.get(name)) and Path.cwd() != self.source:
+                # The script will run in its source directory, where a relative path leads elsewhere.
+                variables[name] = os.path.abspath(given)
 
     def import_from(self, folder: str) -> bool:
         """Add a folder, relative to the source directory, to the end of the import path; False if missing."""

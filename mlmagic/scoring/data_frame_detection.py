@@ -1,8 +1,8 @@
-"""What scikit-learn asks of every input is answered once for arrays of NumPy: whether they are data frames.
+"""What scikit-learn asks of every input is answered once for arrays and lists: whether they are data frames.
 
 From 1.9 on, each call of predict() asks narwhals three times, which looks for attributes that no array has:
-most of the time of a small prediction. The answer depends on the type alone, so that for `numpy.ndarray`
-itself it is found once; for all other types, its subclasses too, the functions are called as before.
+most of the time of a small prediction. The answer depends on the type alone, so that for `numpy.ndarray` and
+`list` it is found once; for all other types, their subclasses too, the functions are called as before.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ _MODULES = ("narwhals.dependencies", "narwhals.stable.v1.dependencies", "narwhal
 _QUESTIONS = ("is_into_dataframe", "is_into_series")
 
 
-def answer_for_arrays(modules: Mapping[str, Any] = sys.modules) -> None:
+def answer_once(modules: Mapping[str, Any] = sys.modules) -> None:
     """Do so where narwhals and NumPy are imported; a second time changes nothing."""
     numpy = modules.get("numpy")
     for name in _MODULES:
         for question in _QUESTIONS:
             asked = getattr(modules.get(name), question, None)
             if numpy is not None and asked is not None and not hasattr(asked, "__wrapped__"):
-                setattr(modules[name], question, _with_answer(asked, numpy.ndarray, numpy.empty((0, 0))))
+                setattr(modules[name], question, _with_answers(asked, numpy.empty((0, 0)), []))
 
 
-def _with_answer(asked: Callable[..., bool], kind: type, example: object) -> Callable[..., bool]:
-    answer = asked(example)
+def _with_answers(asked: Callable[..., bool], *examples: object) -> Callable[..., bool]:
+    answers = {type(each): asked(each) for each in examples}
 
     @wraps(asked)
     def answered(*given: Any, **named: Any) -> bool:
-        if len(given) == 1 and type(given[0]) is kind and not named:
+        if len(given) == 1 and not named and (answer := answers.get(type(given[0]))) is not None:
             return answer
         return asked(*given, **named)
 

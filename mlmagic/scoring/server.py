@@ -18,7 +18,7 @@ from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.collection.collection import close_collection, collection, open_collection
 from mlmagic.scoring.control import RELOAD, Command, Handler
-from mlmagic.scoring.data_frame_detection import answer_for_arrays
+from mlmagic.scoring.data_frame_detection import answer_once
 from mlmagic.scoring.debugger import connect_debugger
 from mlmagic.scoring.environment import MODEL_DIR, SOURCE_DIRECTORY, ScriptEnvironment, model_files
 from mlmagic.scoring.event_loop import new_event_loop
@@ -182,7 +182,7 @@ def load(
         asyncio.set_event_loop(loop)
     _wait_for(script.init(), loop, InitFailed)
     _wait_for(script.warm_up(), loop, WarmupFailed)
-    answer_for_arrays()
+    answer_once()
     return script
 
 

@@ -1,4 +1,4 @@
-"""Scikit-learn predicts, warns and fails as it does by itself, only without its questions about arrays."""
+"""Scikit-learn predicts, warns and fails as it does by itself, only with fewer questions about its input."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
-from mlmagic.scoring.data_frame_detection import _MODULES, _QUESTIONS, answer_for_arrays
+from mlmagic.scoring.data_frame_detection import _MODULES, _QUESTIONS, answer_once
 
 ROWS = np.random.default_rng(0).normal(size=(60, 3))
 LABELS = ROWS.sum(1) > 0
@@ -73,7 +73,7 @@ def answering() -> Iterator[Callable[[], None]]:
     before = {
         (name, each): getattr(sys.modules.get(name), each, None) for name in _MODULES for each in _QUESTIONS
     }
-    yield answer_for_arrays
+    yield answer_once
     for (name, each), function in before.items():
         if function is not None:
             setattr(sys.modules[name], each, function)
@@ -87,7 +87,7 @@ def test_nothing_else_changes(estimator: Any, given: Any, answering: Callable[[]
     assert _outcome(estimator, given) == before
 
 
-def test_only_arrays_have_the_answer(answering: Callable[[], None]) -> None:
+def test_only_arrays_and_lists_have_an_answer(answering: Callable[[], None]) -> None:
     answering()
     asked = dependencies.is_into_dataframe
     answering()
@@ -98,8 +98,8 @@ def test_only_arrays_have_the_answer(answering: Callable[[], None]) -> None:
 
 
 def test_without_these_libraries() -> None:
-    answer_for_arrays({})
-    answer_for_arrays({"numpy": np, "narwhals.dependencies": object()})
+    answer_once({})
+    answer_once({"numpy": np, "narwhals.dependencies": object()})
 
 
 @pytest.mark.processes

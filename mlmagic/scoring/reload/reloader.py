@@ -22,7 +22,7 @@ from typing import Any
 
 from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.control import Command
-from mlmagic.scoring.data_frame_detection import answer_for_arrays
+from mlmagic.scoring.data_frame_detection import answer_once
 from mlmagic.scoring.reload.changes import defined, init_uses
 from mlmagic.scoring.script import ImportFailed, InitFailed, ScriptFailed, UserScript, WarmupFailed
 
@@ -82,7 +82,7 @@ class Reloader:
                 ran = await self._reload()
             except ScriptFailed as error:
                 return {"error": error.record()}, []
-            answer_for_arrays()  # the new script may have imported scikit-learn
+            answer_once()  # the new script may have imported scikit-learn
             return {"init": ran, "ms": round((perf_counter() - start) * 1000, 3)}, []
 
     async def _reload(self) -> bool:

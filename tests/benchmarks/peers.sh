@@ -3,6 +3,7 @@
 #   bash tests/benchmarks/peers.sh                        Ridge, all servers: under 12 minutes, once installed
 #   bash tests/benchmarks/peers.sh --quick                the same in a few, to see that it works
 #   bash tests/benchmarks/peers.sh --model mlp cnn        other models; --help lists the options
+#   PEERS_SCIKIT_LEARN=1.9.1 bash tests/benchmarks/peers.sh      another version than the pinned one
 # Environments are kept under ~/.cache/mlmagic-tests/peers, keyed by what they hold.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

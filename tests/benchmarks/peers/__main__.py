@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.benchmarks.peers import models
 from tests.benchmarks.peers.body import measure_body
+from tests.benchmarks.peers.environments import other_scikit_learn
 from tests.benchmarks.peers.figures import Results
 from tests.benchmarks.peers.process import stay_on_client_core
 from tests.benchmarks.peers.report import write
@@ -43,10 +44,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mlmagic-peers-") as name:
         folder = Path(name)
         for model in options.model:
-            results.keep(model, plan, measure_all(stand, models.make(model, folder), plan, folder))
+            found = measure_all(stand, models.make(model, folder), plan, folder)
+            results.keep(label_of(model), plan, found)
         if not options.no_body:
             results.keep_body(measure_body(stand.environments.get("mlmagic")))
     print(write(results))
+
+
+def label_of(model: str) -> str:
+    """What its figures are kept as: those with another version of scikit-learn stand by themselves."""
+    other = other_scikit_learn()
+    return f"{model} with scikit-learn {other}" if other else model
 
 
 def _options() -> argparse.Namespace:

@@ -17,6 +17,8 @@ REPOSITORY = HERE.parents[2]
 REQUIREMENTS = HERE / "requirements"
 LIMIT_S = 1200.0
 """For one installation."""
+SCIKIT_LEARN = "PEERS_SCIKIT_LEARN"
+"""Environment variable: the version to install, in place of the one in requirements/models.txt."""
 KEPT_S = 14 * 24 * 3600.0
 """An environment that nobody has used for so long goes."""
 
@@ -71,7 +73,14 @@ def requirements(name: str) -> str:
     if name.startswith("mlmagic"):
         project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
         lines += project["project"]["dependencies"]
+    if other := other_scikit_learn():
+        lines = [f"scikit-learn=={other}" if line.startswith("scikit-learn==") else line for line in lines]
     return "\n".join(lines) + "\n"
+
+
+def other_scikit_learn() -> str:
+    """The version that was asked for; empty for the one that is measured by default."""
+    return os.environ.get(SCIKIT_LEARN, "")
 
 
 def _lines(path: Path) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import statistics
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.benchmarks.peers.models import NAMES
 from tests.benchmarks.peers.rounds import Figures, Plan
 
 FILE = "peers.json"
-OF_A_START = ("cold_s", "pss_mb")
+OF_A_START = ("cold_s", "pss_mb", "run_us")
 
 
 class Results:
@@ -31,7 +32,7 @@ class Results:
     @property
     def models(self) -> list[str]:
         """Those measured, in the order in which they are shown."""
-        return [name for name in NAMES if name in self._kept["models"]]
+        return sorted(self._kept["models"], key=lambda label: (NAMES.index(label.partition(" ")[0]), label))
 
     @property
     def body(self) -> dict[str, Any]:
@@ -51,7 +52,8 @@ class Results:
     def keep(self, model: str, plan: Plan, servers: dict[str, Figures]) -> None:
         """In place of what was there of this model."""
         about = (
-            f"{datetime.date.today()}, {os.cpu_count()} cores, Python {platform.python_version()}: "
+            f"{datetime.date.today()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+            f"scikit-learn {version('scikit-learn')}: "
             f"{plan.rounds} rounds of {plan.seconds} s for each number of connections, {plan.starts} starts."
         )
         self._kept["models"][model] = {"about": about, "servers": servers}
@@ -77,11 +79,21 @@ class Results:
         ratios = [a / b for a, b in pairs if a is not None and b]
         return statistics.median(ratios) if ratios else None
 
+    def own_us(self, model: str, server: str) -> float | None:
+        """What a request takes besides run(), at 32 connections: negative where run() is made faster."""
+        rate, run = self.median(model, server, "rps_32"), self.median(model, server, "run_us")
+        return None if rate is None or run is None else 1e6 / rate - run
+
+    def of_limit(self, model: str, server: str) -> float | None:
+        """Requests per second at 32 connections, as a share of the calls of run() by itself."""
+        rate, run = self.median(model, server, "rps_32"), self.median(model, server, "run_us")
+        return None if rate is None or run is None else rate * run / 1e6
+
     def _values(self, model: str, server: str, what: str) -> list[float | None]:
         figures = self.servers(model).get(server)
         if figures is None:
             return []
         return [
-            None if seen is None else seen[what]
+            None if seen is None else seen.get(what)
             for seen in figures["starts" if what in OF_A_START else "rounds"]
         ]

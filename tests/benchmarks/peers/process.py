@@ -18,6 +18,11 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 GRACE_S = 3.0
 
 
+def on_server_core(command: list[str]) -> list[str]:
+    """The command, so that it runs on the core of the servers."""
+    return ["taskset", "--cpu-list", str(_core(SERVER_CORE)), *command]
+
+
 class Tree:
     """A running server and all that it started."""
 
@@ -27,7 +32,7 @@ class Tree:
         self._known: dict[int, psutil.Process] = {}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                ["taskset", "--cpu-list", str(_core(SERVER_CORE)), *command],
+                on_server_core(command),
                 cwd=folder,
                 env=inherited | environment,
                 stdin=subprocess.DEVNULL,

@@ -19,15 +19,19 @@ times, alone and in turn: cold start is from launch to the first 200 of the scor
 cache; memory is the PSS of its process tree after some thousands of requests. Then all of them run, and in
 each round each is loaded once. Every figure is a median, and a ratio the median of the ratios of each round.
 Every answer was compared with the model's own, for 64 different rows and several at once, and no request
-failed. CPU is microseconds a request of the server's whole process tree at 32 connections.
+failed. CPU is microseconds a request of the server's whole process tree at 32 connections. "run()" is a call
+of the script's run() by itself, in a loop without a server; "of limit" the requests per second at 32
+connections as a share of these calls, and "own" the microseconds of a request besides run(). Where a server
+makes run() itself faster, the share may be above 1, and "own" below 0.
 
-azureml-inference-server-http and "mlmagic" run the same unmodified entry script (stdlib json). "typed" is
+azureml-inference-server-http and "mlmagic" run the same unmodified entry script (stdlib json). For
+"compiled" its model is converted to ONNX first (`--compile`), the script stays as it is. "typed" is
 `run(data: numpy.ndarray)`, "batched" the same with `@batched`. bjoern, uvicorn, granian and FastAPI run
 hand-written apps with orjson and the model hard-coded; the others what their documents show for one worker.
 """
 HEAD = (
     *("server", "req/s @1", "req/s @32", "x azureml", "x bjoern", "p50 / p99 @1 ms", "p50 / p99 @32 ms"),
-    *("CPU us", "cold s", "x azureml", "PSS MB"),
+    *("CPU us", "run() us", "of limit", "own us", "cold s", "x azureml", "PSS MB"),
 )
 COLUMNS = (
     "rps_1",
@@ -39,6 +43,7 @@ COLUMNS = (
     "cpu_us_1",
     "cpu_us_32",
     "pss_mb",
+    "run_us",
 )
 
 
@@ -46,7 +51,7 @@ def write(results: Results) -> str:
     """Everything that is made of the figures; the text of the tables."""
     parts = [PREFACE]
     for model in results.models:
-        picture = f"peers-{model}.png"
+        picture = f"peers-{model.replace(' ', '-')}.png"
         draw(results, model, results.folder / picture)
         alt = f"Bars of requests per second, latency, cold start and memory of each server, {model}"
         parts += [
@@ -77,13 +82,14 @@ def _model_table(results: Results, model: str) -> str:
 
 
 def _row(results: Results, model: str, name: str) -> list[str] | None:
-    def of(what: str, form: str = "{:.0f}") -> str:
-        value = results.median(model, name, what)
+    def text(value: float | None, form: str = "{:.0f}") -> str:
         return "-" if value is None else form.format(value)
 
+    def of(what: str, form: str = "{:.0f}") -> str:
+        return text(results.median(model, name, what), form)
+
     def times(what: str, peer: str, form: str = "{:.1f}") -> str:
-        value = results.ratio(model, name, peer, what)
-        return "-" if value is None else form.format(value)
+        return text(results.ratio(model, name, peer, what), form)
 
     if results.median(model, name, "rps_32") is None:
         return None
@@ -92,7 +98,13 @@ def _row(results: Results, model: str, name: str) -> list[str] | None:
         *(times("rps_32", AZUREML.name), times("rps_32", BJOERN.name, "{:.2f}")),
         f"{of('p50_ms_1', '{:.2f}')} / {of('p99_ms_1', '{:.2f}')}",
         f"{of('p50_ms_32', '{:.2f}')} / {of('p99_ms_32', '{:.1f}')}",
-        *(of("cpu_us_32"), of("cold_s", "{:.2f}"), times("cold_s", AZUREML.name, "{:.2f}"), of("pss_mb")),
+        of("cpu_us_32"),
+        *(
+            of("run_us", "{:.1f}"),
+            text(results.of_limit(model, name), "{:.2f}"),
+            text(results.own_us(model, name)),
+        ),
+        *(of("cold_s", "{:.2f}"), times("cold_s", AZUREML.name, "{:.2f}"), of("pss_mb")),
     ]
 
 

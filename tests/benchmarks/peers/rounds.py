@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.peers.bare_run import measure_run
 from tests.benchmarks.peers.environments import NotInstalled, environment
 from tests.benchmarks.peers.load import Failure, check_answers, measure, wait_for_answer
 from tests.benchmarks.peers.models import Model
@@ -95,6 +96,7 @@ class Visits:
                     check_answers(server, place.ports[0], self._model)
                     measure(server, tree, place, max(CONNECTIONS), WARM_UP_S)
                     seen = {"cold_s": cold_s, "pss_mb": tree.pss_mb()}
+                seen["run_us"] = measure_run(server, place)
             self._found[server.name]["starts"].append(seen)
             self._tell("start", number, server, seen)
 

@@ -61,6 +61,8 @@ class Server:
     """What it finds in its surroundings besides what all have."""
     checkout: Path = REPOSITORY
     """Whose mlmagic is served."""
+    serves_plain_script: bool = False
+    """Whether it serves the unmodified entry script."""
 
     @property
     def is_ours(self) -> bool:
@@ -199,7 +201,7 @@ def _mlflow_answer(answer: Any) -> Any:
     return predictions["y"] if isinstance(predictions, dict) else predictions
 
 
-AZUREML = Server("azureml-inference-server-http", "azureml", _azureml)
+AZUREML = Server("azureml-inference-server-http", "azureml", _azureml, serves_plain_script=True)
 BJOERN = Server("bjoern", "bjoern", _app("bjoern_app.py"))
 SERVERS = (
     AZUREML,
@@ -228,11 +230,12 @@ SERVERS = (
     Server("uvicorn, raw ASGI", "uvicorn", _uvicorn("uvicorn_app:app")),
     Server("granian, RSGI", "granian", _granian),
     BJOERN,
-    Server("mlmagic", "mlmagic", _mlmagic("plain")),
+    Server("mlmagic", "mlmagic", _mlmagic("plain"), serves_plain_script=True),
     Server(
         *("mlmagic compiled", "mlmagic-compiled", _mlmagic("plain")),
         prepare=_prepare_compiled,
         variables=_compiled_models,
+        serves_plain_script=True,
     ),
     Server("mlmagic typed", "mlmagic", _mlmagic("typed")),
     Server("mlmagic batched", "mlmagic", _mlmagic("batched")),

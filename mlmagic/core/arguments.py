@@ -133,6 +133,7 @@ CORES = {"m": 0.001}
 """As Kubernetes writes quantities."""
 GIGABYTES = {"Gi": 1.0, "Mi": 1 / 1024, "G": 1e9 / (1 << 30), "M": 1e6 / (1 << 30), "GB": 1.0}
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 EVERYWHERE = frozenset(ComputeType)
 CLUSTERS = frozenset((ComputeType.AKS, ComputeType.AKS_ENDPOINT))
 CONTAINERS = CLUSTERS | {ComputeType.ACI}
@@ -363,6 +364,11 @@ TABLE: tuple[Argument, ...] = (
     _row("batch", bool, _B, "Call run() once for all concurrent requests (dynamic batching).", default=False,
          key="batch", field=SAME, options=("--batch",), label="Dynamic batching: one run() call for all "
          "concurrent requests"),
+    _row("batch_wait_ms", float, _B,
+         "Longest time that a request waits for others to be batched with, such as 2ms: for models on a GPU. "
+         "Default: none waits.", rule=POSITIVE, key="batchWaitMs", field=SAME, options=("--batch-wait",),
+         metavar="TIME", units=MILLISECONDS, unit="ms", label="Wait for a batch",
+         placeholder="empty: no request waits", advanced=True),
     _row("live", bool, _B, "Live reload: each run of the script's cell updates the service.",
          default=False, key="live", field=SAME, options=("--live",),
          label="Live reload: re-running the cell updates the service"),

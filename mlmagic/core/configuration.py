@@ -119,6 +119,8 @@ class DeploymentConfig:
     max_request_wait_time: int = DEFAULT_REQUEST_WAIT_MS
     """Then the caller gets 503."""
     batch: bool = False
+    batch_wait_ms: float | None = None
+    """How long a request waits for others where run() is batched; None: not at all."""
     auth_enabled: bool = False
     token_auth_enabled: bool = False
     """Excludes ``auth_enabled``."""
@@ -153,6 +155,7 @@ class DeploymentConfig:
             if value is not None and not rule.holds(value):
                 raise InvalidConfig(name, value, rule.words)
         self._check_access()
+        self._check_batch_wait()
         check_origins(self.cors_origins)
 
     @property
@@ -208,6 +211,15 @@ class DeploymentConfig:
             recorded_requests=0,
             compute_settings=kept,
         )
+
+    def _check_batch_wait(self) -> None:
+        if self.batch_wait_ms is not None and self.batch_wait_ms >= self.max_request_wait_time:
+            raise InvalidConfig(
+                "batch_wait_ms",
+                self.batch_wait_ms,
+                f"must be below max_request_wait_time, {self.max_request_wait_time}: "
+                "a request that waits longer is answered with 503",
+            )
 
     def _check_access(self) -> None:
         if self.auth_enabled and self.token_auth_enabled:

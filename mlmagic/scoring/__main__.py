@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -64,6 +65,12 @@ def parser() -> argparse.ArgumentParser:
     add("--ssl-key", metavar="FILE", help="private key of the certificate (PEM)")
     add("--batch", action="store_true", help="call run() once for concurrent requests (dynamic batching)")
     add(
+        "--batch-wait",
+        metavar="TIME",
+        type=_milliseconds,
+        help="with batching: let a request wait so long for others, such as 2ms (default: none waits)",
+    )
+    add(
         "--workers",
         type=int,
         metavar="COUNT",
@@ -109,6 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         record_subreaper(directory.path, subreaper)
     if options.routes:
         return _route(options, directory)
+    if options.batch_wait is not None:
+        from mlmagic.scoring.limits import BATCH_WAIT
+
+        os.environ[BATCH_WAIT] = f"{options.batch_wait:g}"  # the other processes read it, too
     from mlmagic.scoring.environment import ScriptEnvironment
 
     _find_script(options)
@@ -136,6 +147,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return serve(
         environment, address, directory, security, batch=options.batch, live=options.live, channel=channel
     )
+
+
+def _milliseconds(text: str) -> float:
+    """``2ms``, ``500us``, or a number of milliseconds."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(us|ms|s)?", text.strip())
+    if found is None or not float(found[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time above 0, such as 2ms")
+    return float(found[1]) * {"us": 0.001, "s": 1000.0}.get(found[2] or "", 1.0)
 
 
 def _route(options: argparse.Namespace, directory: RunDirectory | None) -> int:

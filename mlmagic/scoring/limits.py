@@ -17,6 +17,7 @@ TIMEOUT = "SCORING_TIMEOUT_MS"
 CONCURRENT = "MLMAGIC_MAX_CONCURRENT_REQUESTS"
 WAIT = "MLMAGIC_MAX_REQUEST_WAIT_MS"
 INIT = "MLMAGIC_INIT_TIMEOUT_S"
+BATCH_WAIT = "MLMAGIC_BATCH_WAIT_MS"
 BODY = "MLMAGIC_MAX_BODY_BYTES"
 BODIES = "MLMAGIC_MAX_BODIES_BYTES"
 
@@ -45,6 +46,8 @@ class Limits:
     """The largest body of a request, after decoding."""
     bodies_bytes: int = BODIES_AT_ONCE * BODY_BYTES
     """All bodies of requests in progress together."""
+    batch_wait_s: float = 0.0
+    """How long a request waits for others where run() is batched."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Limits:
@@ -52,6 +55,12 @@ class Limits:
         concurrent = positive_number(environment, CONCURRENT, WHOLE)
         timeout = positive_number(environment, TIMEOUT, MILLISECONDS)
         wait = positive_number(environment, WAIT, MILLISECONDS)
+        batch_wait = positive_number(environment, BATCH_WAIT, MILLISECONDS) or 0.0
+        if wait is not None and batch_wait >= wait:
+            raise InvalidLimit(
+                f"{BATCH_WAIT} is {batch_wait:g}: it must be below {WAIT}, {wait:g}, "
+                "as a request that waits longer is answered with 503"
+            )
         body = int(positive_number(environment, BODY, WHOLE) or BODY_BYTES)
         return cls(
             cls().timeout_s if timeout is None else timeout / 1000,
@@ -60,6 +69,7 @@ class Limits:
             positive_number(environment, INIT, SECONDS),
             body,
             int(positive_number(environment, BODIES, WHOLE) or BODIES_AT_ONCE * body),
+            batch_wait / 1000,
         )
 
 

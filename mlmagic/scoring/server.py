@@ -26,7 +26,7 @@ from mlmagic.scoring.http.address import Address, Guards, Security, listeners
 from mlmagic.scoring.http.body_budget import BUDGET
 from mlmagic.scoring.http.server import EXIT_DRAINED, HttpServer, write_nothing
 from mlmagic.scoring.init_limit import init_limit
-from mlmagic.scoring.limits import Limits
+from mlmagic.scoring.limits import BATCH_WAIT, Limits
 from mlmagic.scoring.log_rotation import LogRotation
 from mlmagic.scoring.logging_file import configure_logging
 from mlmagic.scoring.logs import log_format, mark_lines
@@ -89,6 +89,8 @@ def serve(
         guards = Guards.of(address, security or Security())
         with init_limit(limits.init_s, lambda error: say(report.FAILED, error=error)):
             script = load(environment, loop, batch=batch)
+        if limits.batch_wait_s and not script.batch:
+            print(f"mlmagic: {BATCH_WAIT} has no effect: run() is not batched", file=sys.stderr, flush=True)
         swagger = Swagger(environment.source, schema=script.schema)
         swagger.check()
         source = HandedConnections(channel) if channel else listeners(address, health_port)

@@ -36,6 +36,8 @@ def variables_of(config: DeploymentConfig, **first: str) -> dict[str, str]:
     }
     if config.replica_max_concurrent_requests is not None:
         variables[limits.CONCURRENT] = str(config.replica_max_concurrent_requests)
+    if config.batch_wait_ms is not None:
+        variables[limits.BATCH_WAIT] = f"{config.batch_wait_ms:g}"
     if config.recorded_requests:
         variables[recorder.VARIABLE] = str(config.recorded_requests)
     if config.cors_origins:

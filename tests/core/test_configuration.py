@@ -18,6 +18,8 @@ from mlmagic.errors import InvalidConfig
         ({"memory_gb": 0}, "memory 0"),
         ({"port": 0}, "port 0 must be between 1 and 65535"),
         ({"port": 65536}, "port 65536"),
+        ({"batch_wait_ms": 0}, "batch-wait 0 must be above 0"),
+        ({"batch_wait_ms": 500}, "batch_wait_ms 500 must be below max_request_wait_time, 500"),
     ],
 )
 def test_a_deployment_names_what_is_out_of_range(values: dict[str, Any], words: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from mlmagic.scoring.calls.scorer import Scorer
 from mlmagic.scoring.calls.script_thread import ScriptThread
 from mlmagic.scoring.calls.stacking import WrongRows, key_of, stacked, taken_apart
 from mlmagic.scoring.http.request import Request
+from mlmagic.scoring.limits import Limits
 from mlmagic.scoring.script import ImportFailed, UserScript
 
 CALLS = """
@@ -42,7 +44,7 @@ class Crowd:
     def __init__(self, scorer):
         self.scorer, self.script, self.loop = scorer, scorer.script, scorer.thread.loop
 
-    def ask(self, *bodies, abandoned=()):
+    def ask(self, *bodies, abandoned=(), arrived=0.0):
         replies = []
         requests = [
             Request(b"POST", b"/score", {b"content-type": b"application/json"}, json.dumps(body).encode())
@@ -52,6 +54,7 @@ class Crowd:
         async def ask():
             for index, request in enumerate(requests):
                 request.abandoned = index in abandoned
+                request.arrived = arrived
                 reply = self.loop.create_future()
                 replies.append(reply)
                 self.scorer.submit(request, reply.set_result)
@@ -67,7 +70,7 @@ class Crowd:
 
 @pytest.fixture
 def crowd(make_script, make_scorer):
-    return lambda text: Crowd(make_scorer(make_script(text)))
+    return lambda text, **limits: Crowd(make_scorer(make_script(text), limits=Limits(**limits)))
 
 
 def test_what_arrives_together_is_called_together(crowd):
@@ -80,6 +83,41 @@ def test_what_arrives_together_is_called_together(crowd):
     assert several.calls == [5]
     assert several.ask({"data": [1]}) == [(200, [1])]
     assert several.calls == [1]
+
+
+def test_a_request_waits_for_others_until_a_batch_is_full(crowd):
+    several = crowd(SCRIPT.replace("@batched", "@batched(max_rows=2)"), batch_wait_s=60.0)
+
+    async def one_after_the_other():
+        replies = [several.loop.create_future() for _ in range(4)]
+        for number, reply in enumerate(replies):
+            body = json.dumps({"data": [number]}).encode()
+            request = Request(b"POST", b"/score", {b"content-type": b"application/json"}, body)
+            request.arrived = time.perf_counter()
+            several.scorer.submit(request, reply.set_result)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert replies[0].done() == (number > 0)
+        return await asyncio.wait_for(asyncio.gather(*replies), 5)
+
+    answers = several.scorer.thread.run(one_after_the_other())
+    assert [json.loads(answer.body) for answer in answers] == [[0], [1], [2], [3]]
+    assert several.calls == [2, 2]
+
+
+def test_a_request_waits_no_longer_than_that(crowd):
+    several = crowd(SCRIPT, batch_wait_s=0.05)
+    assert several.ask({"data": [1]}, arrived=time.perf_counter()) == [(200, [1])]
+    now = time.perf_counter()
+    assert several.ask({"data": [1]}, {"data": [2]}, arrived=now) == [(200, [1]), (200, [2])]
+    assert several.calls == [1, 2]
+
+
+def test_nobody_waits_where_batching_is_off(crowd):
+    several = crowd(f"{CALLS}\n@batched\ndef run(data: np.ndarray): return [1]", batch_wait_s=60.0)
+    several.ask({"data": [1, 2]}, {"data": [3]})
+    now = time.perf_counter()
+    assert [status for status, _ in several.ask({"data": [1]}, {"data": [2]}, arrived=now)] == [200, 200]
 
 
 def test_only_what_is_alike_is_stacked(crowd):

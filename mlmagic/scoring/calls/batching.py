@@ -1,7 +1,8 @@
 """Dynamic batching: concurrent requests are predicted in one call of run().
 
-Nothing waits for a timer. On a quiet service each request is a call of its own; under load, those that
-came in the same turn of the event loop, or during the last call, are stacked. The script (`batched`,
+On a quiet service each request is a call of its own; under load, those that came in the same turn of the
+event loop, or during the last call, are stacked. With a wait, which is off by default, the first one waits so
+long for others: a GPU takes hardly longer for many rows than for one. The script (`batched`,
 ``run.batch = True``) or the deployment turns it on, since stacked rows may differ in the last bit.
 
 Each request is read and checked by itself. One that does not fit, or cannot be stacked with the others, is
@@ -11,6 +12,7 @@ has another number of rows, it is switched off, and the log says so.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -95,33 +97,51 @@ class Batcher:
         call: Callable[[Arguments], Any],
         *,
         max_rows: int,
+        loop: asyncio.AbstractEventLoop,
+        wait_s: float = 0.0,
         benefit: Benefit | None = None,
     ) -> None:
+        """``wait_s`` is how long a request waits for others; 0: not at all."""
         self._runner = runner
         self.call = call
         self.max_rows = max_rows
         self.benefit = benefit or Benefit()
         self.waiting: deque[Stackable] = deque()
+        self._loop, self._wait_s = loop, wait_s
+        self._timer: asyncio.TimerHandle | None = None
         self._asked = False
 
     def add(self, request: Stackable) -> None:
         """Answer ``request`` with the next batch."""
         self.waiting.append(request)
         if not self._asked:
-            self._submit()
+            self._submit_when_due()
 
     def ended(self) -> None:
         """A batch has been answered; others may have come."""
         self._asked = False
         if self.waiting:
-            self._submit()
+            self._submit_when_due()
 
     def switch_off(self, why: str) -> None:
         if self.benefit.on:
             self.benefit.on = False
             _log(why)
 
+    def _submit_when_due(self) -> None:
+        """Now, if there is no more to wait for; else when the first request has waited long enough."""
+        left = 0.0
+        if self._wait_s and self.benefit.on and len(self.waiting) < min(MAX_REQUESTS, self.max_rows):
+            left = self.waiting[0].arrived + self._wait_s - perf_counter()
+        if left <= 0:
+            self._submit()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(left, self._submit)
+
     def _submit(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         # The runner begins after the other connections that have something to read in this turn of the loop.
         self._asked = True
         self._runner.submit(Batch(self))

@@ -87,7 +87,13 @@ class Scorer:
         self._tasks = TaskRunner(
             thread.loop, concurrent=limits.concurrent, wait_s=limits.wait_s, timeout_s=limits.timeout_s
         )
-        self._batcher = Batcher(self.runner, script.perform, max_rows=script.batch or 1)
+        self._batcher = Batcher(
+            self.runner,
+            script.perform,
+            max_rows=script.batch or 1,
+            loop=thread.loop,
+            wait_s=limits.batch_wait_s,
+        )
         self._start = self._call_maker()
 
     def use(self, script: UserScript) -> None:

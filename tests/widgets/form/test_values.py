@@ -17,6 +17,7 @@ ARGUMENTSWHERE = {
     "auth_enabled",
     "token_auth_enabled",
     "batch",
+    "batch_wait_ms",
     "live",
     "description",
     "cors_origins",

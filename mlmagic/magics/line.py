@@ -73,6 +73,10 @@ def _is_quoted(word: str) -> bool:
     return len(word) >= 2 and word[0] == word[-1] and word[0] in "\"'"
 
 
+VALUE_MARK = "\0"
+"""No option begins with it."""
+
+
 class Value(str):
     """A Python object where the parser wants a word."""
 
@@ -80,8 +84,9 @@ class Value(str):
     held: Any
 
     @classmethod
-    def of(cls, held: Any) -> Value:
-        word = cls("\0")  # no option looks like this
+    def of(cls, held: Any, text: str) -> Value:
+        """``text`` is how it is written in the line."""
+        word = cls(f"{VALUE_MARK}{text}")
         word.held = held
         return word
 
@@ -90,12 +95,12 @@ def with_values(word: str, namespace: Mapping[str, Any]) -> Iterator[str]:
     """The word, or two for ``--option={value}``, with the notebook's values in it."""
     head, equals, tail = word.partition("=")
     if _is_value(word):
-        yield Value.of(_value(word, namespace))
+        yield Value.of(_value(word, namespace), word)
     elif equals and _is_value(tail):
         value = _value(tail, namespace)
         if head.startswith("--"):
             yield head
-            yield Value.of(value)
+            yield Value.of(value, tail)
         else:
             yield f"{head}={value}"
     elif word[0:1] in _CLOSING:

@@ -17,7 +17,7 @@ from mlmagic.core.decimals import with_a_point
 from mlmagic.core.model import parse_labels
 from mlmagic.core.option_rows import OptionRow
 from mlmagic.errors import InvalidConfig, UsageError, nearest_option
-from mlmagic.magics.line import split_line, with_values
+from mlmagic.magics.line import VALUE_MARK, split_line, with_values
 
 ARGUMENTS, OPTIONS = "Arguments", "Options"
 """The groups of what is declared without one."""
@@ -82,7 +82,8 @@ def parse_line(parser: MagicArgumentParser, line: str, namespace: Mapping[str, A
         raise Help(parser)
 
     def refuse(message: str) -> NoReturn:
-        raise UsageError(f"{parser.prog}: {message}", hint=f"Usage: {usage(parser)}")
+        words = message.replace(VALUE_MARK, "")
+        raise UsageError(f"{parser.prog}: {words}", hint=f"Usage: {usage(parser)}")
 
     parser.error = refuse
     parser.allow_abbrev = False

@@ -47,6 +47,10 @@ def test_abbreviated_options_are_refused(magic: str) -> None:
         ("%deploy svc-a --overw", "%deploy has no option '--overw'. Did you mean '--overwrite'?"),
         ("%deploy svc-a -overwrite", "%deploy has no option '-overwrite'. Did you mean '--overwrite'?"),
         ("%deploy svc-a --xyzzy=1", "%deploy has no option '--xyzzy'. %deploy --help lists the options."),
+        (
+            "%register name {[1, 2]} --tag a=b",
+            "%register: unrecognized arguments: {[1, 2]}. Usage: %register",
+        ),
         ("%profiles --nothing-like-it", "%profiles has no option '--nothing-like-it'. %profiles --help"),
     ],
 )

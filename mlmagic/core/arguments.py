@@ -363,6 +363,10 @@ TABLE: tuple[Argument, ...] = (
     _row("batch", bool, _B, "Call run() once for all concurrent requests (dynamic batching).", default=False,
          key="batch", field=SAME, options=("--batch",), label="Dynamic batching: one run() call for all "
          "concurrent requests"),
+    _row("compile", bool, _B,
+         "Compile scikit-learn, XGBoost and LightGBM models to ONNX, and serve those that are proven equal. "
+         "Default: models that were registered with --compile.", key="compile", field=SAME,
+         options=("--compile",)),
     _row("live", bool, _B, "Live reload: each run of the script's cell updates the service.",
          default=False, key="live", field=SAME, options=("--live",),
          label="Live reload: re-running the cell updates the service"),

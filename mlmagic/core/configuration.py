@@ -119,6 +119,8 @@ class DeploymentConfig:
     max_request_wait_time: int = DEFAULT_REQUEST_WAIT_MS
     """Then the caller gets 503."""
     batch: bool = False
+    compile: bool | None = None
+    """Whether the models are served as compiled to ONNX; None: those that were registered to be."""
     auth_enabled: bool = False
     token_auth_enabled: bool = False
     """Excludes ``auth_enabled``."""

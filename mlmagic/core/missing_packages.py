@@ -18,7 +18,8 @@ INSTALLED_WITH = {
     "psycopg": "mlmagic[postgresql]",
     "pyarrow": "pyarrow",
     "scipy": "mlmagic[drift]",
-    "skl2onnx": "skl2onnx",
+    "onnxmltools": "mlmagic[compile]",
+    "skl2onnx": "mlmagic[compile]",
     "sklearn": "scikit-learn",
     "uv": "mlmagic[environments]",
 }

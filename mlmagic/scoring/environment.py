@@ -11,6 +11,8 @@ from pathlib import Path
 
 MODEL_DIR = "AZUREML_MODEL_DIR"
 APP_ROOT = "AML_APP_ROOT"
+COMPILED_MODELS = "MLMAGIC_COMPILED_MODELS"
+"""The folder of compiled models: those of the model file NAME/VERSION/FILE are in a folder of that name."""
 ENTRY_SCRIPT = "AZUREML_ENTRY_SCRIPT"
 SOURCE_DIRECTORY = "AZUREML_SOURCE_DIRECTORY"
 SOURCE_NAME_FILE = ".azureml-source-name"

@@ -95,10 +95,12 @@ class Packages:
 
         _check_kind(kind, config)
         config = _with_limit(config)
+        if kind is PackageKind.AZUREML_V2:
+            config = replace(config, compile=False)
         name = check_image_name(image_name or DEFAULT_NAME)
         if image_label is not None:
             check_image_label(image_label)
-        used = self._models.find_all(model_names)
+        used = self._models.compiled(self._models.find_all(model_names), config.compile, notify=note)
         inference = inference or self._scripts.no_code(model_names)
         check_known(inference, used, self._memory.files)
         accepted = nearest if config.nearest is None else config.nearest
@@ -262,6 +264,13 @@ _NO_IDLE_TIMEOUT = {
 
 def _check_kind(kind: PackageKind, config: DeploymentConfig) -> None:
     """Raises `InvalidConfig` for a setting that a package of this kind cannot carry."""
+    if kind is PackageKind.AZUREML_V2 and config.compile:
+        raise InvalidConfig(
+            "compile",
+            True,
+            f"cannot be in a package of the kind {kind}: the server of Azure ML v2 serves models as they are",
+            hint=Advice("Leave it out, or choose another {kind}.", kind=advice.argument("package_kind")),
+        )
     if kind in knative.FILES:
         knative.check_idle_timeout(kind, config)
     elif config.idle_timeout_seconds is not None:

@@ -1,0 +1,110 @@
+"""Compile the files of a model to ONNX, once: what that gives is stored with the model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from mlmagic._version import __version__
+from mlmagic.core.compilation import Compilation
+from mlmagic.core.missing_packages import missing_package
+from mlmagic.core.model import CompiledFile, Model, ModelDescription, StoredFile
+from mlmagic.core.notify import Notify
+from mlmagic.engine.models.frameworks import HEAD_BYTES
+from mlmagic.engine.models.pickled_modules import may_be_pickle
+from mlmagic.workspace.files import Intake
+
+NEEDED = ("skl2onnx", "onnxruntime")
+"""Modules without which nothing is compiled."""
+_FRAMEWORKS = ("ScikitLearn", "XGBoost", "LightGBM", "Custom", None)
+"""The frameworks whose pickles may hold what can be compiled."""
+_LIBRARIES = (
+    *("skl2onnx", "onnxmltools", "onnx", "onnxruntime"),
+    *("scikit-learn", "xgboost", "xgboost-cpu", "lightgbm"),
+)
+LayOut = Callable[[Iterable[StoredFile], Path], None]
+"""Puts files of the model into a folder."""
+
+
+def check_installed() -> None:
+    """Raises `UsageError` if a package is missing without which nothing is compiled."""
+    for name in NEEDED:
+        if find_spec(name) is None and (error := missing_package(ModuleNotFoundError(name=name))):
+            raise error
+
+
+def key_of(sample: Any) -> str:
+    """What the result for a file depends on besides its content: the versions that are installed here, and
+    the sample input of the model.
+    """
+    digest = hashlib.sha256(json.dumps(sample).encode()).hexdigest()
+    found = [f"mlmagic {__version__}", f"sample {digest[:12]}"]
+    for name in _LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def is_up_to_date(model: Model) -> bool:
+    """Whether compiling ``model`` again would give nothing else: the versions are the same as then."""
+    key = key_of(model.details.sample_input)
+    return bool(model.compiled) and all(each.key == key for each in model.compiled)
+
+
+def compile_files(
+    intake: Intake,
+    details: ModelDescription,
+    files: Sequence[StoredFile],
+    notify: Notify,
+    lay_out: LayOut | None = None,
+) -> tuple[CompiledFile, ...]:
+    """Compile each pickle among the ``files`` of a model; what serves instead of them is taken in.
+
+    ``lay_out`` is given for a model that is stored already; by default the intake has its files.
+    A file that cannot be compiled is in the result with the reason, and is no error. Raises `UsageError` if
+    a package is missing. ``notify`` gets a line before and after the work.
+    """
+    check_installed()
+    key = key_of(details.sample_input)
+
+    def refused(reason: str) -> tuple[CompiledFile, ...]:
+        result = CompiledFile("", key, Compilation.refused(reason))
+        notify(f"{details.name}: {result.words}")
+        return (result,)
+
+    if details.framework not in _FRAMEWORKS:
+        return refused(
+            f"it is a {details.framework} model, and only models of scikit-learn, XGBoost and LightGBM are."
+        )
+    from mlmagic.engine.compilation.process import compile_file
+
+    found = []
+    with intake.scratch() as folder:
+        (lay_out or intake.copy_out)(files, folder / "model")
+        for file in files:
+            source = folder / "model" / file.path
+            if not is_pickle(source):
+                continue
+            notify(f"Compiling {details.name} ({file.path}) to ONNX ...")
+            into = folder / "compiled" / file.path
+            into.mkdir(parents=True)
+            compilation = compile_file(source, details.sample_input, into)
+            parts = [each for each in sorted(into.rglob("*")) if each.is_file()]
+            taken = tuple(intake.take_file(each, each.relative_to(into).as_posix()) for each in parts)
+            result = CompiledFile(file.path, key, compilation, taken if compilation.is_compiled else ())
+            notify(f"{details.name}: {result.words}")
+            found.append(result)
+    return tuple(found) or refused("it has no pickle of an estimator, such as joblib.dump writes.")
+
+
+def is_pickle(file: Path) -> bool:
+    """Whether a file is to be compiled: by its name, or by how it begins."""
+    with file.open("rb") as opened:
+        return may_be_pickle(file.name, opened.read(HEAD_BYTES))

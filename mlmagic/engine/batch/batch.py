@@ -235,9 +235,9 @@ def _span(script: _Script, batches: Sequence[MiniBatch]) -> Iterator[Work]:
 
 def _libraries(script: _Script, folder: Path, batches: Sequence[MiniBatch]) -> tuple[str, ...]:
     """The libraries that the script's processes will import."""
-    found = set(modules_to_import(script.inference.modules, script.used, script.compiled))
     source = (folder / "app" / script.inference.entry_script).read_text(encoding="utf-8")
-    found.update(installed_modules(source))
+    named = {*script.inference.modules, *installed_modules(source)}
+    found = set(modules_to_import(named, script.used, script.compiled))
     if any("slices" in batch.task for batch in batches):
         found.update(("pandas", "pyarrow.parquet"))
     return tuple(sorted(found))

@@ -81,7 +81,7 @@ def compile_files(
 
     if details.framework not in _FRAMEWORKS:
         return refused(
-            f"it is a {details.framework} model, and only models of scikit-learn, XGBoost and LightGBM are."
+            f"Its framework is {details.framework}. Only scikit-learn, XGBoost and LightGBM are compiled."
         )
     from mlmagic.engine.compilation.process import compile_file
 
@@ -101,7 +101,7 @@ def compile_files(
             result = CompiledFile(file.path, key, compilation, taken if compilation.is_compiled else ())
             notify(f"{details.name}: {result.words}")
             found.append(result)
-    return tuple(found) or refused("it has no pickle of an estimator, such as joblib.dump writes.")
+    return tuple(found) or refused("It has no pickle of an estimator, as joblib.dump writes one.")
 
 
 def is_pickle(file: Path) -> bool:

@@ -22,13 +22,14 @@ pytestmark = pytest.mark.together
 
 # Of the scoring room, other rooms know the run directory's protocol and files, its wake-up signal, control
 # socket and cgroup, the names of its variables, the formats of its log, the files of collected data, which
-# certificates, hosts and web pages it takes, how values become JSON, spans of jobs, and how a part of a table
-# is described to the process of a batch job.
+# certificates, hosts and web pages it takes, how values become JSON, spans of jobs, how a part of a table is
+# described to the process of a batch job, and compiled models, which the compiler compares with the original.
 OPEN_OF_SCORING = {
     "mlmagic.scoring.authentication",
     "mlmagic.scoring.batch.tables",
     "mlmagic.scoring.cgroups",
     "mlmagic.scoring.collection",
+    "mlmagic.scoring.compiled",
     "mlmagic.scoring.subreaper",
     "mlmagic.scoring.wakeup",
     "mlmagic.scoring.control",

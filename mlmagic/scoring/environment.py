@@ -12,7 +12,7 @@ from pathlib import Path
 MODEL_DIR = "AZUREML_MODEL_DIR"
 APP_ROOT = "AML_APP_ROOT"
 COMPILED_MODELS = "MLMAGIC_COMPILED_MODELS"
-"""The folder of compiled models: those of the model file NAME/VERSION/FILE are in a folder of that name."""
+"""The folder of the compiled models: that of the model file NAME/VERSION/FILE is in NAME/VERSION/FILE/."""
 ENTRY_SCRIPT = "AZUREML_ENTRY_SCRIPT"
 SOURCE_DIRECTORY = "AZUREML_SOURCE_DIRECTORY"
 SOURCE_NAME_FILE = ".azureml-source-name"

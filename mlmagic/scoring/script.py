@@ -8,13 +8,14 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Literal
 
 import orjson
 
-from mlmagic.scoring.environment import DEFINITIONS_FILE, SOURCE_DIRECTORY, hint_for
+from mlmagic.scoring.environment import COMPILED_MODELS, DEFINITIONS_FILE, SOURCE_DIRECTORY, hint_for
 from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.inputs.batches import MAX_ROWS, batch_of, check_stackable, separated
 from mlmagic.scoring.inputs.modes import input_of, learner_of, schema_of
@@ -242,7 +243,7 @@ def import_script(path: Path, as_main: bool) -> ModuleType:
     """Import the file at ``path`` under its stem; with ``as_main`` it is what `__main__` means, too."""
     # A script called like a module that is in use (types.py) must not take its place.
     name = path.stem if path.stem not in sys.modules else f"mlmagic_entry_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_loader(name, path))
     if spec is None or spec.loader is None:
         raise NotAnEntryScript(f"{path.name} is not a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -253,6 +254,16 @@ def import_script(path: Path, as_main: bool) -> ModuleType:
     _define_for_pickles(path)
     spec.loader.exec_module(module)
     return module
+
+
+def _loader(name: str, path: Path) -> SourceFileLoader | None:
+    """The loader of a script whose models are compiled; None for Python's own."""
+    if not os.environ.get(COMPILED_MODELS):
+        return None
+    from mlmagic.scoring.compiled.hooks import install as use_compiled_models
+    from mlmagic.scoring.compiled.script_imports import ScriptLoader
+
+    return ScriptLoader(name, str(path)) if use_compiled_models(Path(os.environ[COMPILED_MODELS])) else None
 
 
 def _define_for_pickles(path: Path) -> None:

@@ -40,12 +40,10 @@ class OnnxModel(TensorModel):
     """A session of onnxruntime."""
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
         # One thread: most calls are small and run one after the other. A pool of threads that spin while
         # they wait for work would take the cores from other services.
-        options.intra_op_num_threads = threads(setting(THREADS, "1"))
         chosen = providers(setting(PROVIDERS), onnxruntime.get_available_providers())
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=chosen)
+        self._session = open_session(path, chosen, threads(setting(THREADS, "1")))
         self._names = [each.name for each in self._session.get_outputs()]
         super().__init__(
             [_input(each) for each in self._session.get_inputs()],
@@ -58,6 +56,13 @@ class OnnxModel(TensorModel):
         except _REFUSALS as error:
             raise BadInput(f"The model rejects the input: {error}") from error
         return answer_of(self._names, found)
+
+
+def open_session(path: Path, chosen: Sequence[str], threads: int) -> Any:
+    """Return a session of onnxruntime with these execution providers and threads."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(path), options, providers=list(chosen))
 
 
 def providers(wanted: str, there: Sequence[str]) -> list[str]:

@@ -1,0 +1,214 @@
+"""Compiles the estimator in a model file, in this process: convert, prove, write."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlmagic.core.compilation import Compilation
+from mlmagic.engine.compilation.conversion import finished, graphs, input_dtypes, renamed
+from mlmagic.engine.compilation.features import Features, features_of
+from mlmagic.engine.compilation.proof import NotEqual, Proof, original_output, prove
+from mlmagic.engine.compilation.rows import Group, groups
+from mlmagic.engine.compilation.tree_sources import Unsupported
+from mlmagic.scoring.compiled.files import Method, Record, digest
+from mlmagic.scoring.compiled.model import CompiledModel, Compute
+from mlmagic.scoring.compiled.proxy import DELEGATED
+
+PACKAGES = ("sklearn", "xgboost", "lightgbm")
+_ATTRIBUTES = ("n_features_in_", "n_outputs_", "n_classes_", "classes_", "feature_names_in_")
+"""The attributes that can be read without loading the original."""
+_CHECKED = 4
+"""Rows that are predicted at each start."""
+_ATTEMPTS = 30
+
+
+def compile_model(source: Path, sample: Any, into: Path) -> Compilation:
+    """Compile the model file ``source`` into the folder ``into``, which must be empty."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            estimator = _loaded(source)
+            return _compiled(estimator, source, sample, into)
+        except (Unsupported, NotEqual) as error:
+            return Compilation.refused(str(error))
+
+
+def _loaded(source: Path) -> Any:
+    import joblib
+
+    with source.open("rb") as file:
+        start = file.read(1)
+        file.seek(0)
+        try:
+            found = joblib.load(file)
+        except Exception as error:
+            raise Unsupported(f"It cannot be loaded: {type(error).__name__}: {error}") from error
+        if start == b"\x80" and file.read(1):  # a pickle that is not compressed
+            raise Unsupported("Its file contains more than one object.")
+    module, name = type(found).__module__, type(found).__qualname__
+    if module.partition(".")[0] not in PACKAGES:
+        raise Unsupported(f"A {module}.{name} is no estimator of scikit-learn, XGBoost or LightGBM.")
+    return found
+
+
+def _compiled(estimator: Any, source: Path, sample: Any, into: Path) -> Compilation:
+    features = features_of(estimator, sample)
+    tests = list(groups(features))
+    usual = next(group.rows for group in tests if not group.has_nan and len(group.rows) > _CHECKED)
+    record = _record(estimator, source, features)
+    proofs = _in_best_precision(estimator, record, features, tests, usual, into)
+    for file in into.iterdir():
+        if file.stem not in proofs:
+            file.unlink()
+    methods = {name: proof.method for name, proof in proofs.items()}
+    tolerance = max(proof.tolerance for proof in proofs.values())
+    found = Compilation("", tuple(methods), tolerance, max(proof.rows for proof in proofs.values()))
+    few = usual[:_CHECKED]
+    replace(
+        record,
+        methods=methods,
+        dtype=next(iter(proofs.values())).dtype,
+        rows=few.to_numpy().tolist() if hasattr(few, "columns") else few.tolist(),
+        answers={name: original_output(estimator, name, few).tolist() for name in methods},
+        tolerance=tolerance,
+        compilation=json.loads(found.to_json()),
+    ).write(into)
+    return found
+
+
+def _in_best_precision(
+    estimator: Any, record: Record, features: Features, tests: list[Group], usual: Any, into: Path
+) -> dict[str, Proof]:
+    """The proofs of the methods in double precision, or in single if onnxruntime has no double for them."""
+    first: Unsupported | None = None
+    for dtype in input_dtypes(estimator):
+        try:
+            return _proved(estimator, replace(record, dtype=dtype), features, tests, usual, into)
+        except Unsupported as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _proved(
+    estimator: Any, record: Record, features: Features, tests: list[Group], usual: Any, into: Path
+) -> dict[str, Proof]:
+    """The proofs of the methods that are equal. Raises `NotEqual` if the first is not."""
+    proofs: dict[str, Proof] = {}
+    for name, graph in graphs(estimator, features, record.dtype):
+        try:
+            model = _written(graph, name, estimator, usual, record, features, into)
+            proof = prove(estimator, model, name, tests)
+            _check_speed(estimator, model, name, usual)
+        except (NotEqual, Unsupported):
+            if not proofs:
+                raise
+            continue  # this method is left to the original
+        proofs[name] = proof
+    return proofs
+
+
+def _record(estimator: Any, source: Path, features: Features) -> Record:
+    with source.open("rb") as file:
+        size, sha256 = source.stat().st_size, digest(file)
+    attributes = {name: _stored(getattr(estimator, name, None)) for name in _ATTRIBUTES}
+    return Record(
+        size,
+        sha256,
+        module=type(estimator).__module__,
+        name=type(estimator).__name__,
+        text=repr(estimator),
+        names=_names(estimator),
+        width=features.width,
+        methods={},
+        columns=features.columns,
+        kinds=features.kinds,
+        known={str(place): features.categories[place] for place in features.strict},
+        attributes={name: value for name, value in attributes.items() if value is not None},
+    )
+
+
+def _names(estimator: Any) -> list[str]:
+    """The attributes that ``estimator`` has."""
+
+    def has(name: str) -> bool:
+        try:
+            return hasattr(estimator, name)
+        except Exception:
+            return True  # a property that raises an error; the original raises it again
+
+    found = [name for name in dir(estimator) if not name.startswith("__") and has(name)]
+    special = [name for name in dir(estimator) if name.startswith("__sklearn")]
+    return found + special + [name for name in DELEGATED if hasattr(type(estimator), name)]
+
+
+def _stored(value: Any) -> Any:
+    """A value as JSON can hold it; None if it cannot."""
+    import numpy
+
+    if isinstance(value, numpy.integer):
+        return int(value)
+    if isinstance(value, numpy.ndarray) and value.ndim == 1 and value.dtype.kind in "biufUO":
+        values = value.tolist()
+        if all(isinstance(each, str | bool | int | float) for each in values):
+            return {"dtype": value.dtype.str if value.dtype.kind != "O" else "O", "values": values}
+    return value if isinstance(value, str | int) else None
+
+
+def _written(
+    graph: Any, name: str, estimator: Any, usual: Any, record: Record, features: Features, into: Path
+) -> CompiledModel:
+    """Write the graph of a method, so that its output has the type and shape of the original's."""
+    expected = original_output(estimator, name, usual)
+    graph = renamed(graph, features)
+    output = expected.dtype.str if expected.dtype.kind in "UO" else ""
+    file = f"{name}.onnx"
+    trial = replace(record, methods={name: Method(file, "d")})
+
+    def written() -> tuple[CompiledModel, Compute]:
+        (into / file).write_bytes(graph.SerializeToString())
+        model = CompiledModel(trial, into)
+        try:
+            return model, model.compute(name)
+        except Exception as error:
+            raise Unsupported(f"onnxruntime cannot load its graph: {str(error)[:200]}") from error
+
+    model, compute = written()
+    feed = model.reader(name)(usual)
+    if feed is None:
+        raise NotEqual(f"The compiled model does not take the rows of {name}().")
+    found = compute(feed)
+    if not hasattr(found, "shape"):
+        raise NotEqual(f"{name}() of the compiled model returns a {type(found).__name__}.")
+    graph = finished(graph, expected, found.shape[1] if found.ndim == 2 else None)
+    trial = replace(trial, methods={name: Method(file, "d", output=output)})
+    return written()[0]
+
+
+def _check_speed(estimator: Any, model: CompiledModel, name: str, usual: Any) -> None:
+    """Raise `NotEqual` if onnxruntime takes longer for one row than the original."""
+    row = usual[:1]
+    read, compute = model.reader(name), model.compute(name)
+    original = _fastest(lambda: getattr(estimator, name)(row))
+    compiled = _fastest(lambda: compute(read(row) or {}))
+    if compiled > original:
+        raise NotEqual(
+            f"{name}() of one row takes {compiled * 1e6:.0f} µs when compiled, and {original * 1e6:.0f} µs "
+            "when not."
+        )
+
+
+def _fastest(call: Callable[[], Any]) -> float:
+    def each() -> Iterator[float]:
+        for _ in range(_ATTEMPTS):
+            started = time.perf_counter()
+            call()
+            yield time.perf_counter() - started
+
+    return min(each())

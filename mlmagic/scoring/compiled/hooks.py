@@ -1,0 +1,133 @@
+"""`joblib.load` and `pickle.load` return compiled models for the files that these were made from."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pickle
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+from mlmagic.scoring.compiled.files import CompiledFiles
+from mlmagic.scoring.environment import COMPILED_MODELS
+
+_MARK = "__mlmagic_original__"
+
+
+def install(root: Path) -> bool:
+    """Replace both functions if the folder ``root`` has compiled models; whether it does.
+
+    Raises FileNotFoundError if there is no such folder.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(f"{COMPILED_MODELS} is {str(root)!r}: there is no such folder")
+    files = CompiledFiles(root)
+    if not files:
+        return False
+    uninstall()
+    _replace_in(pickle, files)
+    if "joblib" in sys.modules:
+        _replace_in(sys.modules["joblib"], files)
+    else:
+        sys.meta_path.insert(0, _JoblibFinder(files))
+    return True
+
+
+def uninstall() -> None:
+    """Put the original functions back."""
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _JoblibFinder)]
+    modules: tuple[Any, Any] = (pickle, sys.modules.get("joblib"))
+    for module in modules:
+        if hasattr(getattr(module, "load", None), _MARK):
+            module.load = getattr(module.load, _MARK)
+
+
+class _JoblibFinder:
+    """Replaces `joblib.load` when joblib is imported: scripts that use pickle only do not need joblib."""
+
+    def __init__(self, files: CompiledFiles) -> None:
+        self._files = files
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "joblib":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                _replace_in(module, self._files)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _replace_in(module: Any, files: CompiledFiles) -> None:
+    module.load = _loader(module.load, files)
+
+
+def _loader(load: Callable[..., Any], files: CompiledFiles) -> Callable[..., Any]:
+    def loaded(source: Any, *more: Any, **options: Any) -> Any:
+        with _opened(source) as file:
+            if file is not None and (found := _compiled(file, files, lambda copy: load(copy, **options))):
+                # As after a real load: the next object in the file is sought behind this one.
+                file.seek(0, os.SEEK_END)
+                return found
+        return load(source, *more, **options)
+
+    loaded.__name__ = loaded.__qualname__ = "load"
+    loaded.__doc__ = load.__doc__
+    setattr(loaded, _MARK, load)
+    return loaded
+
+
+@contextlib.contextmanager
+def _opened(source: Any) -> Iterator[BinaryIO | None]:
+    """The file that is to be loaded, at its start; None for anything else."""
+    if isinstance(source, str | os.PathLike):
+        with contextlib.ExitStack() as stack:
+            file = None
+            with contextlib.suppress(OSError):
+                file = stack.enter_context(open(source, "rb"))
+            yield file
+        return
+    try:
+        usable = isinstance(source.name, str | bytes) and source.fileno() >= 0 and source.tell() == 0
+    except (AttributeError, OSError, ValueError):
+        usable = False
+    yield source if usable and os.path.isfile(source.name) else None
+
+
+def _compiled(file: BinaryIO, files: CompiledFiles, load: Callable[[BinaryIO], Any]) -> Any:
+    """The proxy for the model in ``file``; None if there is none, or it cannot be used here."""
+    position = file.tell()
+    found = files.of(file)
+    file.seek(position)
+    if found is None:
+        return None
+    record, folder = found
+    name = os.path.basename(os.fsdecode(file.name))
+    try:
+        from mlmagic.scoring.compiled.model import CompiledModel
+        from mlmagic.scoring.compiled.original import Original, copy_of
+        from mlmagic.scoring.compiled.proxy import proxy
+
+        model = CompiledModel(record, folder)
+        model.check()
+        return proxy(model, Original(copy_of(file), name, record.sha256, load))
+    except Exception as error:
+        print(
+            f"mlmagic: the original of {name!r} is served, as its compiled model cannot be used: {error}",
+            file=sys.stderr,
+            flush=True,
+        )
+        return None

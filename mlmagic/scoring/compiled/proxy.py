@@ -1,0 +1,111 @@
+"""The object that a script gets for a compiled model: it looks like the estimator.
+
+Compiled methods are run by onnxruntime. Everything else is the estimator's, which is loaded for it. After a
+use that may have changed the estimator, it answers all calls itself.
+
+``type(model) is Ridge`` is the one test that tells the two apart; ``isinstance(model, Ridge)`` does not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+
+from mlmagic.scoring.compiled.model import CompiledModel
+from mlmagic.scoring.compiled.original import Original
+
+_MISSING = object()
+_CHANGING = ("fit", "partial_fit", "set_", "refit", "load_model", "load_", "_set", "__setstate__", "shuffle_")
+"""How the names of methods begin that change an estimator."""
+_UNCHANGEABLE = (str, bytes, int, float, complex, bool, type(None), numpy.generic)
+DELEGATED = ("__len__", "__getitem__", "__iter__", "__contains__", "__call__", "__add__")
+"""Special methods, which Python looks for in the class. A pipeline has some of them."""
+
+
+def proxy(model: CompiledModel, original: Original) -> Any:
+    """Return the object that stands for the estimator."""
+    record = model.record
+    attributes = {name: attribute(value) for name, value in record.attributes.items()}
+    names = frozenset(record.names)
+
+    def get(self: Any, name: str) -> Any:
+        if name in attributes:
+            return attributes[name]
+        if name not in names:
+            raise AttributeError(f"{record.name!r} object has no attribute {name!r}")
+        if callable(method := getattr(original.get(f"attribute {name!r}"), name)):
+            if name.startswith(_CHANGING):
+                original.take_over(f"{name}()")
+        elif not _is_unchangeable(method):
+            original.take_over(f"attribute {name!r}")
+        return method
+
+    def own_class(self: Any) -> type:
+        # Whoever compares with the estimator's class has imported it.
+        found = getattr(sys.modules.get(record.module), record.name, None)
+        return found if isinstance(found, type) else type(self)
+
+    def put(self: Any, name: str, value: Any) -> None:
+        setattr(original.take_over(f"attribute {name!r}"), name, value)
+
+    def delete(self: Any, name: str) -> None:
+        delattr(original.take_over(f"attribute {name!r}"), name)
+
+    namespace: dict[str, Any] = {
+        "__slots__": (),
+        "__module__": record.module,
+        "__class__": property(own_class),
+        "__getattr__": get,
+        "__setattr__": put,
+        "__delattr__": delete,
+        "__dict__": property(lambda self: vars(original.take_over("its attributes"))),
+        "__dir__": lambda self: sorted(names),
+        "__repr__": lambda self: repr(original.get("repr()")) if original.answers_all else record.text,
+        "__reduce__": lambda self: original.get("pickling").__reduce__(),
+        "__reduce_ex__": lambda self, protocol: original.get("pickling").__reduce_ex__(protocol),
+    }
+    for name in record.methods:
+        namespace[name] = _method(name, model, original)
+    for name in DELEGATED:
+        if name in names:
+            namespace[name] = _delegated(name, original)
+    return type(record.name, (), namespace)()
+
+
+def attribute(value: Any) -> Any:
+    """A value of `Record.attributes` as the estimator has it."""
+    if isinstance(value, dict):
+        return numpy.asarray(value["values"], numpy.dtype(value["dtype"]))
+    return value
+
+
+def _method(name: str, model: CompiledModel, original: Original) -> Callable[..., Any]:
+    read, compute = model.reader(name), None
+
+    def call(self: Any, X: Any = _MISSING, *more: Any, **options: Any) -> Any:
+        nonlocal compute
+        if not more and not options and not original.answers_all:
+            feed = read(X)
+            if feed is not None:
+                if compute is None:
+                    compute = model.compute(name)
+                return compute(feed)
+        given = more if X is _MISSING else (X, *more)
+        return getattr(original.get(f"an input of {name}() that is not compiled"), name)(*given, **options)
+
+    call.__name__, call.__qualname__ = name, f"{model.record.name}.{name}"
+    return call
+
+
+def _delegated(name: str, original: Original) -> Callable[..., Any]:
+    # The steps of a pipeline can be changed.
+    return lambda self, *given: getattr(original.take_over(f"{name}()"), name)(*given)
+
+
+def _is_unchangeable(value: Any) -> bool:
+    if isinstance(value, tuple | frozenset):
+        return all(map(_is_unchangeable, value))
+    return isinstance(value, _UNCHANGEABLE)

@@ -12,20 +12,20 @@ from typing import Any
 
 from mlmagic._version import __version__
 from mlmagic.core.compilation import Compilation
-from mlmagic.core.missing_packages import missing_package
+from mlmagic.core.missing_packages import missing
 from mlmagic.core.model import CompiledFile, Model, ModelDescription, StoredFile
-from mlmagic.core.notify import Notify
+from mlmagic.core.notify import Notify, Progress
 from mlmagic.engine.models.frameworks import HEAD_BYTES
 from mlmagic.engine.models.pickled_modules import may_be_pickle
 from mlmagic.workspace.files import Intake
 
-NEEDED = ("skl2onnx", "onnxruntime")
+NEEDED = ("sklearn", "onnx", "onnxruntime", "skl2onnx")
 """Modules without which nothing is compiled."""
 _FRAMEWORKS = ("ScikitLearn", "XGBoost", "LightGBM", "Custom", None)
 """The frameworks whose pickles may hold what can be compiled."""
 _LIBRARIES = (
-    *("skl2onnx", "onnxmltools", "onnx", "onnxruntime"),
-    *("scikit-learn", "xgboost", "xgboost-cpu", "lightgbm"),
+    *("skl2onnx", "onnx", "onnxruntime", "scikit-learn", "numpy"),
+    *("xgboost", "xgboost-cpu", "lightgbm"),
 )
 LayOut = Callable[[Iterable[StoredFile], Path], None]
 """Puts files of the model into a folder."""
@@ -34,8 +34,8 @@ LayOut = Callable[[Iterable[StoredFile], Path], None]
 def check_installed() -> None:
     """Raises `UsageError` if a package is missing without which nothing is compiled."""
     for name in NEEDED:
-        if find_spec(name) is None and (error := missing_package(ModuleNotFoundError(name=name))):
-            raise error
+        if find_spec(name) is None:
+            raise missing(name, "mlmagic[compile]")
 
 
 def key_of(sample: Any) -> str:
@@ -76,7 +76,7 @@ def compile_files(
 
     def refused(reason: str) -> tuple[CompiledFile, ...]:
         result = CompiledFile("", key, Compilation.refused(reason))
-        notify(f"{details.name}: {result.words}")
+        notify(Progress(f"{details.name}: {result.words}"))
         return (result,)
 
     if details.framework not in _FRAMEWORKS:
@@ -92,14 +92,14 @@ def compile_files(
             source = folder / "model" / file.path
             if not is_pickle(source):
                 continue
-            notify(f"Compiling {details.name} ({file.path}) to ONNX ...")
+            notify(Progress(f"Compiling {details.name} ({file.path}) to ONNX ..."))
             into = folder / "compiled" / file.path
             into.mkdir(parents=True)
             compilation = compile_file(source, details.sample_input, into)
             parts = [each for each in sorted(into.rglob("*")) if each.is_file()]
             taken = tuple(intake.take_file(each, each.relative_to(into).as_posix()) for each in parts)
             result = CompiledFile(file.path, key, compilation, taken if compilation.is_compiled else ())
-            notify(f"{details.name}: {result.words}")
+            notify(Progress(f"{details.name}: {result.words}"))
             found.append(result)
     return tuple(found) or refused("It has no pickle of an estimator, as joblib.dump writes one.")
 

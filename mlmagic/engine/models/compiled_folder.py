@@ -39,8 +39,7 @@ def compiled_folder(models: Path, notify: Notify, cache: Path | None = None) -> 
     if not files:
         raise UsageError(
             f"the folder {str(models)!r} has no pickle of an estimator",
-            hint="Name the folder of a file that joblib.dump or pickle.dump has written. Or leave out "
-            "--compile.",
+            hint="Name the folder of a file that joblib.dump or pickle.dump has written.",
         )
     place = (cache or cache_folder() / "compiled-models") / _key(files)
     if not (place / _RESULTS).exists():

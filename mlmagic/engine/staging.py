@@ -29,7 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mlmagic.core.access import new_key
-from mlmagic.core.compiled_models import COMPILED_FOLDER, Compiled, chosen, modules_to_import, parts_of
+from mlmagic.core.compiled_models import COMPILED_FOLDER, Compiled, modules_to_import, parts_of
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import Model, StoredFile, definitions_of
 from mlmagic.core.names import ModelReference
@@ -149,6 +149,7 @@ def scratch_spec(
     inference: InferenceConfig,
     used: Sequence[Model],
     config: DeploymentConfig,
+    compiled: Compiled,
 ) -> ServiceSpec:
     """The specification of a trial or a package; lays out the models beside the script in ``folder``/app."""
     return ServiceSpec(
@@ -158,7 +159,7 @@ def scratch_spec(
         entry_script=inference.entry_script,
         app_dir=str(folder / "app"),
         model_dir=lay_out_models(memory, used, folder),
-        compiled_dir=lay_out_compiled(memory, chosen(used, config.compile), folder),
+        compiled_dir=lay_out_compiled(memory, compiled, folder),
         python=sys.executable,
         wakeup_dir=str(folder),
         config=config,

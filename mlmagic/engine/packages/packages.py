@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlmagic.core import advice
+from mlmagic.core.compiled_models import chosen
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import Registry
 from mlmagic.core.model import Model
@@ -121,7 +122,8 @@ class Packages:
         ):
             taken, inference = sources.take(intake, inference)
             intake.copy_out(taken, work.folder / "app")
-            spec = staging.scratch_spec(self._memory, work.folder, name, inference, used, config)
+            compiled = chosen(used, config.compile)
+            spec = staging.scratch_spec(self._memory, work.folder, name, inference, used, config, compiled)
             plan = pinned(build_plan(spec))
             if test and docker is None:
                 first_start.check_testable(plan)

@@ -21,7 +21,10 @@ from mlmagic.scoring.compiled.model import CompiledModel, Compute
 from mlmagic.scoring.compiled.proxy import DELEGATED
 
 PACKAGES = ("sklearn", "xgboost", "lightgbm")
-_ATTRIBUTES = ("n_features_in_", "n_outputs_", "n_classes_", "classes_", "feature_names_in_")
+_ATTRIBUTES = (
+    *("n_features_in_", "feature_names_in_", "feature_name_"),
+    *("n_outputs_", "n_classes_", "classes_"),
+)
 """The attributes that can be read without loading the original."""
 _CHECKED = 4
 """Rows that are predicted at each start."""
@@ -158,7 +161,9 @@ def _stored(value: Any) -> Any:
         values = value.tolist()
         if all(isinstance(each, str | bool | int | float) for each in values):
             return {"dtype": value.dtype.str if value.dtype.kind != "O" else "O", "values": values}
-    return value if isinstance(value, str | int) else None
+    if isinstance(value, list) and not all(isinstance(each, str) for each in value):
+        return None
+    return value if isinstance(value, str | int | list) else None
 
 
 def _written(

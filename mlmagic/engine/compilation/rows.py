@@ -13,6 +13,7 @@ from mlmagic.engine.compilation.features import Features
 COUNT = 1024
 """Rows of a group."""
 THRESHOLDS = 4096
+LARGE = (1e3, 1e6, 1e12, 1e30)
 SEED = 7
 UNKNOWN = "mlmagic: unknown category"
 
@@ -23,6 +24,8 @@ class Group:
 
     name: str
     rows: Any
+    scale: float = 1.0
+    """By how much the numbers are larger than those of the data."""
     has_nan: bool = False
     has_unknown: bool = False
 
@@ -33,19 +36,20 @@ def groups(features: Features) -> Iterator[Group]:
     usual = _between(features, random, COUNT, wider=0.1)
     if features.sample is not None and len(features.sample):
         yield Group("the sample", features.sample)
-    large = 10.0 ** random.integers(2, 7, (64, features.width))
     made = {
         "rows within the ranges of the data": usual,
         "one row": usual[:1],
         "rows outside the ranges": _between(features, random, COUNT, wider=3),
         "whole numbers": numpy.round(_between(features, random, COUNT, wider=1)),
         "zeros": numpy.zeros((1, features.width)),
-        "large numbers": _between(features, random, 64, wider=0) * large,
     }
     if features.thresholds:
         made["rows at the thresholds of the trees"] = _at_thresholds(features, random)
     for name, rows in made.items():
         yield Group(name, _made(features, rows, random))
+    for scale in LARGE:
+        large = usual[:64] * random.uniform(0.01, 1, (64, features.width)) * scale
+        yield Group(f"numbers that are {scale:g} times as large", _made(features, large, random), scale)
     numbers = [place for place in range(features.width) if place not in features.text]
     if numbers:
         missing = usual[:256].copy()

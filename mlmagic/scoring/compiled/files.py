@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +24,8 @@ class Method:
     """The name of the graph's file."""
     dtypes: str
     """numpy's characters of the input types that were compared, such as ``dfl``."""
+    limit: float = sys.float_info.max
+    """The largest number, without its sign, that was compared; larger ones are left to the original."""
     nan: bool = False
     """Whether the input may contain NaN."""
     output: str = ""

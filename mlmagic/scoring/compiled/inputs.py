@@ -30,9 +30,10 @@ def reader(record: Record, method: Method) -> Reader:
 
 
 def _matrix_reader(record: Record, method: Method) -> Reader:
-    width, allowed, may_be_nan = record.width, method.dtypes, method.nan
-    dtype, columns, convert = numpy.dtype(record.dtype), list(record.columns), _converter(record.dtype)
-    array_type, add = numpy.ndarray, numpy.add.reduce
+    width, allowed, columns = record.width, method.dtypes, list(record.columns)
+    dtype, convert = numpy.dtype(record.dtype), _converter(record.dtype)
+    array_type, product = numpy.ndarray, numpy.vdot
+    square = min(method.limit * method.limit, float(numpy.finfo(dtype).max))
 
     def read(value: Any) -> dict[str, Any] | None:
         if type(value) is not array_type:
@@ -43,10 +44,11 @@ def _matrix_reader(record: Record, method: Method) -> Reader:
         if len(shape) != 2 or shape[1] != width or not shape[0] or value.dtype.char not in allowed:
             return None
         if value.dtype is not dtype:
+            if not value.dtype.isnative:  # XGBoost misreads these
+                return None
             value = convert(value)
-        total = add(value, None)
-        # A sum is finite unless a value is not; one that overflows is looked at again.
-        if total - total != 0.0 and not _is_allowed(value, may_be_nan):
+        # The sum of all squares is within the limit if each value is, or else each value is looked at.
+        if not product(value, value) <= square and not _is_allowed(value, method):
             return None
         return {INPUT: value}
 
@@ -65,8 +67,10 @@ def _converter(dtype: str) -> Callable[[Any], Any]:
     return narrow
 
 
-def _is_allowed(value: Any, may_be_nan: bool) -> bool:
-    return not numpy.isinf(value).any() if may_be_nan else bool(numpy.isfinite(value).all())
+def _is_allowed(value: Any, method: Method) -> bool:
+    """Whether all numbers are within the limit, or NaN where that is allowed."""
+    within = numpy.abs(value) <= min(method.limit, float(numpy.finfo(value.dtype).max))
+    return bool((within | numpy.isnan(value) if method.nan else within).all())
 
 
 def _array(value: Any, columns: Sequence[str]) -> Any:
@@ -77,8 +81,8 @@ def _array(value: Any, columns: Sequence[str]) -> Any:
         except (ValueError, OverflowError):
             return None
     if _is_frame(value) and columns and list(value.columns) == columns:
-        found = value.to_numpy()
-        return found if type(found) is numpy.ndarray else None
+        # pandas has types of its own for sparse columns and for those with missing values.
+        return value.to_numpy() if all(isinstance(each, numpy.dtype) for each in value.dtypes) else None
     return None
 
 
@@ -88,8 +92,7 @@ def _is_frame(value: Any) -> bool:
 
 
 def _column_reader(record: Record, method: Method) -> Reader:
-    columns, kinds, allowed, may_be_nan = list(record.columns), record.kinds, method.dtypes, method.nan
-    convert = _converter(record.dtype)
+    columns, kinds, convert = list(record.columns), record.kinds, _converter(record.dtype)
     known = {int(place): frozenset(values) for place, values in record.known.items()}
 
     def read(value: Any) -> dict[str, Any] | None:
@@ -98,7 +101,7 @@ def _column_reader(record: Record, method: Method) -> Reader:
         feed = {}
         for place, kind in enumerate(kinds):
             column = value.iloc[:, place]
-            found = _text(column) if kind == "s" else _numbers(column, allowed, may_be_nan, convert)
+            found = _text(column) if kind == "s" else _numbers(column, method, convert)
             if found is None or (place in known and not known[place].issuperset(found.tolist())):
                 return None
             feed[column_input(place)] = found.reshape(-1, 1)
@@ -107,11 +110,11 @@ def _column_reader(record: Record, method: Method) -> Reader:
     return read
 
 
-def _numbers(column: Any, allowed: str, may_be_nan: bool, convert: Callable[[Any], Any]) -> Any:
-    if getattr(column.dtype, "char", "") not in allowed or not isinstance(column.dtype, numpy.dtype):
+def _numbers(column: Any, method: Method, convert: Callable[[Any], Any]) -> Any:
+    if not isinstance(column.dtype, numpy.dtype) or column.dtype.char not in method.dtypes:
         return None
     found = convert(column.to_numpy())
-    return found if _is_allowed(found, may_be_nan) else None
+    return found if _is_allowed(found, method) else None
 
 
 def _text(column: Any) -> Any:

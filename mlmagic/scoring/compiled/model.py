@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,10 @@ class CompiledModel:
         self._lock = threading.Lock()
         self._computed: dict[str, Compute] = {}
 
-    def like(self, record: Record) -> CompiledModel:
-        """The same graphs with another record."""
-        other = CompiledModel(record, self._folder)
+    def like(self, name: str, method: Method) -> CompiledModel:
+        """The same graphs with other inputs of the method ``name``."""
+        methods = {**self.record.methods, name: method}
+        other = CompiledModel(replace(self.record, methods=methods), self._folder)
         other._computed = self._computed
         return other
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
@@ -16,6 +17,7 @@ class Original:
 
     def __init__(self, file: BinaryIO, name: str, sha256: str, load: Callable[[BinaryIO], Any]) -> None:
         self._file, self._name, self._sha256, self._load = file, name, sha256, load
+        weakref.finalize(self, file.close)
         self._lock = threading.Lock()
         self._loaded: Any = None
         self.answers_all = False

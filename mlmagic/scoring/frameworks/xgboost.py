@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
-
-import xgboost
 
 from mlmagic.scoring.frameworks.serving import PICKLES, entry, one_file
 from mlmagic.scoring.frameworks.tables import TableModel
@@ -21,12 +20,16 @@ class Predictor:
         self._names = booster.feature_names
 
     def predict(self, data: Any) -> Any:
+        import xgboost
+
         return self._booster.predict(xgboost.DMatrix(data, feature_names=self._names))
 
 
 def model_of(found: Any) -> TableModel:
     """Return the model to serve for a `Booster` or an estimator that has one."""
-    if not isinstance(found, xgboost.Booster):
+    # The object of a compiled model does not import XGBoost, and is not a Booster.
+    xgboost = sys.modules.get("xgboost")
+    if xgboost is None or not isinstance(found, xgboost.Booster):
         return TableModel(found)
     return TableModel(Predictor(found), columns=found.feature_names, width=found.num_features())
 
@@ -35,6 +38,8 @@ def load(folder: Path) -> TableModel:
     """Load the model in ``folder``."""
     path = one_file(folder, [*NATIVE, *PICKLES])
     if not path.name.endswith(PICKLES):
+        import xgboost
+
         return model_of(xgboost.Booster(model_file=str(path)))
     import joblib
 

@@ -69,6 +69,16 @@ def test_a_deployment_file_has_it(folder: Path) -> None:
     assert json.loads(done.stdout)["compilation"][0].startswith(EQUAL)
 
 
+def test_a_package_has_the_compiled_models(folder: Path) -> None:
+    run("model", "register", "-n", "ridge", "-p", "models/ridge.pkl")
+    script = ("--entry-script", "score.py", "--kind", "folder")
+    done = run("model", "package", "-m", "ridge", *script, "--compile", "-o", "compiled")
+    assert f"ridge: {EQUAL}" in done.stderr
+    assert (folder / "compiled" / "azureml-compiled").is_dir()
+    run("model", "package", "-m", "ridge", *script, "-o", "plain")
+    assert not (folder / "plain" / "azureml-compiled").exists()
+
+
 @pytest.mark.processes
 def test_a_server_without_a_workspace_compiles_its_models_once(
     folder: Path, models: Path, monkeypatch: pytest.MonkeyPatch

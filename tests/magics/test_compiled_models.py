@@ -50,6 +50,13 @@ def test_an_object_is_deployed_compiled(notebook: TestingShell) -> None:
     assert service.compilation[0].startswith(EQUAL)
 
 
+def test_a_package_has_the_compiled_models(notebook: TestingShell, tmp_path: Path) -> None:
+    notebook.run_cell("%register ridge.pkl --name ridge")
+    notebook.run_cell("%package ridge --script score --compile --save compiled")
+    assert f"ridge: {EQUAL}" in notebook.shown()
+    assert (tmp_path / "compiled" / "azureml-compiled").is_dir()
+
+
 def test_why_a_model_is_not_compiled_is_said_everywhere(notebook: TestingShell) -> None:
     model = notebook.run_cell("m = %register unusual.pkl --name unusual --compile\nm")
     (reason,) = model.compilation

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import pickle
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mlmagic.core.compilation import Compilation
 from mlmagic.engine.compilation.conversion import finished, graphs, input_dtypes, renamed
@@ -119,15 +121,17 @@ def _proved(
 
 def _record(estimator: Any, source: Path, features: Features) -> Record:
     with source.open("rb") as file:
-        size, sha256 = source.stat().st_size, digest(file)
+        size, sha256, is_pickle = source.stat().st_size, digest(file), _is_pickle(file)
     attributes = {name: _stored(getattr(estimator, name, None)) for name in _ATTRIBUTES}
     return Record(
         size,
         sha256,
+        is_pickle,
         module=type(estimator).__module__,
         name=type(estimator).__name__,
         text=repr(estimator),
-        names=_names(estimator),
+        names=list(names := _names(estimator)),
+        bound=[name for name, is_method in names.items() if is_method],
         width=features.width,
         methods={},
         columns=features.columns,
@@ -137,18 +141,29 @@ def _record(estimator: Any, source: Path, features: Features) -> Record:
     )
 
 
-def _names(estimator: Any) -> list[str]:
-    """The attributes that ``estimator`` has."""
+def _is_pickle(file: BinaryIO) -> bool:
+    """Whether `pickle.load` reads the file, which `joblib.load` reads."""
+    file.seek(0)
+    try:
+        pickle.load(file)
+    except Exception:
+        return False
+    return True
 
-    def has(name: str) -> bool:
+
+def _names(estimator: Any) -> dict[str, bool]:
+    """The attributes that ``estimator`` has, and whether each is a method."""
+    found = {}
+    for name in dir(type(estimator)) + list(vars(estimator)):
+        if name.startswith("__") and not name.startswith("__sklearn"):
+            continue
         try:
-            return hasattr(estimator, name)
+            found[name] = inspect.ismethod(getattr(estimator, name))
+        except AttributeError:
+            continue
         except Exception:
-            return True  # a property that raises an error; the original raises it again
-
-    found = [name for name in dir(estimator) if not name.startswith("__") and has(name)]
-    special = [name for name in dir(estimator) if name.startswith("__sklearn")]
-    return found + special + [name for name in DELEGATED if hasattr(type(estimator), name)]
+            found[name] = False  # a property that raises an error; the original raises it again
+    return found | {name: False for name in DELEGATED if hasattr(type(estimator), name)}
 
 
 def _stored(value: Any) -> Any:

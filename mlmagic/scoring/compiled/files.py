@@ -39,6 +39,8 @@ class Record:
     size: int
     """Of the model file, in bytes."""
     sha256: str
+    is_pickle: bool
+    """Whether `pickle.load` reads the model file, and not only `joblib.load`."""
     module: str
     """The module of the estimator's class."""
     name: str
@@ -47,6 +49,8 @@ class Record:
     """``repr()`` of the estimator."""
     names: Sequence[str]
     """The attributes that the estimator has."""
+    bound: Sequence[str]
+    """Those that are methods."""
     width: int
     """The number of columns of the input."""
     methods: Mapping[str, Method]
@@ -114,3 +118,8 @@ class CompiledFiles:
             return None
         content = digest(file)
         return next((each for each in found if each[0].sha256 == content), None)
+
+    def of_pickle(self, file: BinaryIO) -> tuple[Record, Path] | None:
+        """As `of`, for a file that pickle can read: joblib has a format of its own for arrays."""
+        found = self.of(file)
+        return found if found is not None and found[0].is_pickle else None

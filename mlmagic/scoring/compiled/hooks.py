@@ -13,9 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from mlmagic.scoring.compiled.files import CompiledFiles
+from mlmagic.scoring.compiled.files import CompiledFiles, Record
 from mlmagic.scoring.environment import COMPILED_MODELS
 
+Find = Callable[[BinaryIO], "tuple[Record, Path] | None"]
 _MARK = "__mlmagic_original__"
 
 
@@ -30,9 +31,9 @@ def install(root: Path) -> bool:
     if not files:
         return False
     uninstall()
-    _replace_in(pickle, files)
+    _replace_in(pickle, files.of_pickle)
     if "joblib" in sys.modules:
-        _replace_in(sys.modules["joblib"], files)
+        _replace_in(sys.modules["joblib"], files.of)
     else:
         sys.meta_path.insert(0, _JoblibFinder(files))
     return True
@@ -65,24 +66,25 @@ class _JoblibFinder:
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                _replace_in(module, self._files)
+                _replace_in(module, self._files.of)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
-def _replace_in(module: Any, files: CompiledFiles) -> None:
-    module.load = _loader(module.load, files)
+def _replace_in(module: Any, find: Find) -> None:
+    module.load = _loader(module.load, find)
 
 
-def _loader(load: Callable[..., Any], files: CompiledFiles) -> Callable[..., Any]:
-    def loaded(source: Any, *more: Any, **options: Any) -> Any:
+def _loader(load: Callable[..., Any], find: Find) -> Callable[..., Any]:
+    def loaded(*given: Any, **options: Any) -> Any:
+        source = given[0] if given else options.get("filename", options.get("file"))
         with _opened(source) as file:
-            if file is not None and (found := _compiled(file, files, lambda copy: load(copy, **options))):
+            if file is not None and (found := _compiled(file, find, load)) is not None:
                 # As after a real load: the next object in the file is sought behind this one.
                 file.seek(0, os.SEEK_END)
                 return found
-        return load(source, *more, **options)
+        return load(*given, **options)
 
     loaded.__name__ = loaded.__qualname__ = "load"
     loaded.__doc__ = load.__doc__
@@ -107,11 +109,10 @@ def _opened(source: Any) -> Iterator[BinaryIO | None]:
     yield source if usable and os.path.isfile(source.name) else None
 
 
-def _compiled(file: BinaryIO, files: CompiledFiles, load: Callable[[BinaryIO], Any]) -> Any:
+def _compiled(file: BinaryIO, find: Find, load: Callable[[BinaryIO], Any]) -> Any:
     """The proxy for the model in ``file``; None if there is none, or it cannot be used here."""
-    position = file.tell()
-    found = files.of(file)
-    file.seek(position)
+    found = find(file)
+    file.seek(0)
     if found is None:
         return None
     record, folder = found

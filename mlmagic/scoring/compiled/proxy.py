@@ -18,7 +18,7 @@ from mlmagic.scoring.compiled.model import CompiledModel
 from mlmagic.scoring.compiled.original import Original
 
 _MISSING = object()
-_CHANGING = ("fit", "partial_fit", "set_", "refit", "load_model", "load_", "_set", "__setstate__", "shuffle_")
+_CHANGING = ("fit", "partial_fit", "set_", "load_")
 """How the names of methods begin that change an estimator."""
 _UNCHANGEABLE = (str, bytes, int, float, complex, bool, type(None), numpy.generic)
 DELEGATED = ("__len__", "__getitem__", "__iter__", "__contains__", "__call__", "__add__")
@@ -29,19 +29,21 @@ def proxy(model: CompiledModel, original: Original) -> Any:
     """Return the object that stands for the estimator."""
     record = model.record
     attributes = {name: attribute(value) for name, value in record.attributes.items()}
-    names = frozenset(record.names)
+    names, bound = frozenset(record.names), frozenset(record.bound)
 
     def get(self: Any, name: str) -> Any:
+        if original.answers_all:
+            return getattr(original.get(""), name)
         if name in attributes:
             return attributes[name]
         if name not in names:
             raise AttributeError(f"{record.name!r} object has no attribute {name!r}")
-        if callable(method := getattr(original.get(f"attribute {name!r}"), name)):
-            if name.startswith(_CHANGING):
-                original.take_over(f"{name}()")
-        elif not _is_unchangeable(method):
+        if name in bound:
+            return _call_of(name, original)
+        found = getattr(original.get(f"attribute {name!r}"), name)
+        if not _is_unchangeable(found):
             original.take_over(f"attribute {name!r}")
-        return method
+        return found
 
     def own_class(self: Any) -> type:
         # Whoever compares with the estimator's class has imported it.
@@ -62,8 +64,8 @@ def proxy(model: CompiledModel, original: Original) -> Any:
         "__setattr__": put,
         "__delattr__": delete,
         "__dict__": property(lambda self: vars(original.take_over("its attributes"))),
-        "__dir__": lambda self: sorted(names),
-        "__repr__": lambda self: repr(original.get("repr()")) if original.answers_all else record.text,
+        "__dir__": lambda self: dir(original.get("")) if original.answers_all else sorted(names),
+        "__repr__": lambda self: repr(original.get("")) if original.answers_all else record.text,
         "__reduce__": lambda self: original.get("pickling").__reduce__(),
         "__reduce_ex__": lambda self, protocol: original.get("pickling").__reduce_ex__(protocol),
     }
@@ -100,9 +102,25 @@ def _method(name: str, model: CompiledModel, original: Original) -> Callable[...
     return call
 
 
+def _call_of(name: str, original: Original) -> Callable[..., Any]:
+    """A method of the estimator, which is loaded when the method is called: a script may only look for it."""
+
+    def call(*given: Any, **options: Any) -> Any:
+        load = original.take_over if _may_change(name) else original.get
+        return getattr(load(f"{name}()"), name)(*given, **options)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
 def _delegated(name: str, original: Original) -> Callable[..., Any]:
     # The steps of a pipeline can be changed.
     return lambda self, *given: getattr(original.take_over(f"{name}()"), name)(*given)
+
+
+def _may_change(method: str) -> bool:
+    """Whether a method may change the estimator; of the private ones, nobody knows."""
+    return method.startswith(_CHANGING) or (method.startswith("_") and not method.startswith("__sklearn_"))
 
 
 def _is_unchangeable(value: Any) -> bool:

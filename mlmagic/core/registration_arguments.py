@@ -8,7 +8,7 @@ TABLE = (
     OptionRow(
         "compile",
         ("--compile",),
-        "Compile a scikit-learn, XGBoost or LightGBM model to ONNX. Its services use that if it is proven "
-        "equal.",
+        "Compile a scikit-learn, XGBoost or LightGBM model to ONNX; its pickle is loaded for that. Services "
+        "use the result if it is proven equal.",
     ),
 )

@@ -103,6 +103,9 @@ def test_what_cannot_be_compiled_is_served_as_it_is_and_says_why(engine: Engine,
     script = inline(SERVES_RIDGE.replace("ridge.pkl", "unusual.pkl"))
     assert deploy(engine, model, inference=script)["result"] == [3.0, 7.0]
     assert engine.services.get("svc").compiled == {"unusual:1": (result,)}
+    again: list[str] = []
+    deploy(engine, model, compile=True, inference=script, told=again)
+    assert f"unusual: {result.words}" in again
 
 
 def test_an_update_and_a_rollback_keep_what_a_revision_had(engine: Engine, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from mlmagic._version import __version__
 from mlmagic.core.compilation import Compilation
 from mlmagic.core.missing_packages import missing
-from mlmagic.core.model import CompiledFile, Model, ModelDescription, StoredFile
+from mlmagic.core.model import CompiledFile, ModelDescription, StoredFile
 from mlmagic.core.notify import Notify, Progress
 from mlmagic.engine.models.frameworks import HEAD_BYTES
 from mlmagic.engine.models.pickled_modules import may_be_pickle
@@ -52,27 +52,25 @@ def key_of(sample: Any) -> str:
     return ", ".join(found)
 
 
-def is_up_to_date(model: Model) -> bool:
-    """Whether compiling ``model`` again would give nothing else: the versions are the same as then."""
-    key = key_of(model.details.sample_input)
-    return bool(model.compiled) and all(each.key == key for each in model.compiled)
-
-
 def compile_files(
     intake: Intake,
     details: ModelDescription,
     files: Sequence[StoredFile],
     notify: Notify,
+    *,
+    known: Sequence[CompiledFile] = (),
     lay_out: LayOut | None = None,
 ) -> tuple[CompiledFile, ...]:
     """Compile each pickle among the ``files`` of a model; what serves instead of them is taken in.
 
-    ``lay_out`` is given for a model that is stored already; by default the intake has its files.
-    A file that cannot be compiled is in the result with the reason, and is no error. Raises `UsageError` if
-    a package is missing. ``notify`` gets a line before and after the work.
+    A file that cannot be compiled is in the result with the reason, and is no error. Of a model that is
+    stored already, ``lay_out`` has the files, else the intake; ``known`` is what is compiled of it, which is
+    kept unless other versions are installed now. Raises `UsageError` if a package is missing. ``notify`` gets
+    a line before and after the work.
     """
     check_installed()
     key = key_of(details.sample_input)
+    kept = {each.path: each for each in known if each.parts and each.key == key}
 
     def refused(reason: str) -> tuple[CompiledFile, ...]:
         result = CompiledFile("", key, Compilation.refused(reason))
@@ -87,9 +85,12 @@ def compile_files(
 
     found = []
     with intake.scratch() as folder:
-        (lay_out or intake.copy_out)(files, folder / "model")
+        (lay_out or intake.copy_out)([each for each in files if each.path not in kept], folder / "model")
         for file in files:
             source = folder / "model" / file.path
+            if file.path in kept:
+                found.append(kept[file.path])
+                continue
             if not is_pickle(source):
                 continue
             notify(Progress(f"Compiling {details.name} ({file.path}) to ONNX ..."))

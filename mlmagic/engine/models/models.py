@@ -112,13 +112,18 @@ class Models:
         """
         if not compile:
             return used
-        return [model if compilation.is_up_to_date(model) else self._compile(model, notify) for model in used]
+        return [self._compile(model, notify) for model in used]
 
     def _compile(self, model: Model, notify: Notify) -> Model:
+        """The model with what is compiled of it; a file that could not be compiled is tried again."""
         with self._memory.files.intake() as intake:
             compiled = compilation.compile_files(
-                intake, model.details, model.files, notify, lay_out=self._memory.files.lay_out
+                *(intake, model.details, model.files, notify),
+                known=model.compiled,
+                lay_out=self._memory.files.lay_out,
             )
+            if compiled == model.compiled:
+                return model
             intake.send()
             with self._memory.writing() as tx:
                 intake.publish()

@@ -11,6 +11,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.sdk.aks_webservice import AksWebservice
 from mlmagic.sdk.local_webservice import LocalWebservice
 from mlmagic.sdk.model import Model
+from mlmagic.sdk.run import Experiment
 from mlmagic.sdk.workspace import Workspace
 from tests.support.engines import ON_FAKE, script
 from tests.support.estimators import ridge, unusual
@@ -31,6 +32,13 @@ def test_a_model_is_registered_compiled(workspace: Workspace, tmp_path: Path) ->
     assert Model(workspace, "ridge").compilation == model.compilation
     service = Model.deploy(workspace, "svc", [model], script(), ON_FAKE)
     assert service.compilation == model.compilation
+
+
+def test_a_model_of_a_run_is_registered_compiled(workspace: Workspace, tmp_path: Path) -> None:
+    run = Experiment(workspace, "training").start_logging()
+    run.upload_file("outputs/ridge.pkl", str(ridge(tmp_path)))
+    model = run.register_model("ridge", "outputs/ridge.pkl", compile=True)
+    assert model.compilation[0].startswith(EQUAL)
 
 
 def test_a_model_that_cannot_be_compiled_is_registered(

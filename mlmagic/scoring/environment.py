@@ -50,9 +50,10 @@ class ScriptEnvironment:
         variables[ENTRY_SCRIPT] = str(self.script)
         if self.models:
             variables[MODEL_DIR] = str(self.models)
-        elif (given := variables.get(MODEL_DIR)) and Path.cwd() != self.source:
-            # The script will run in its source directory, where a relative path leads elsewhere.
-            variables[MODEL_DIR] = os.path.abspath(given)
+        for name in (MODEL_DIR, COMPILED_MODELS):
+            if (given := variables.get(name)) and Path.cwd() != self.source:
+                # The script will run in its source directory, where a relative path leads elsewhere.
+                variables[name] = os.path.abspath(given)
 
     def import_from(self, folder: str) -> bool:
         """Add a folder, relative to the source directory, to the end of the import path; False if missing."""

@@ -11,6 +11,8 @@ import numpy
 from mlmagic.engine.compilation.tree_sources import Unsupported, ensemble_of
 
 DEFAULT_RANGE = (-3.0, 3.0)
+SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")
+"""Steps that change each column by itself."""
 
 
 @dataclass
@@ -91,29 +93,24 @@ def _table(sample: Any, columns: Sequence[str]) -> Any:
 
 def _look_at_sample(sample: Any, found: Features) -> None:
     is_frame = hasattr(sample, "columns")
+    # Rows with missing values are another group.
+    sample = sample.dropna() if is_frame else sample[numpy.isfinite(sample).all(axis=1)]
     for place in range(found.width):
         column = sample.iloc[:, place].to_numpy() if is_frame else sample[:, place]
         if column.dtype.kind in "iuf":
-            finite = column[numpy.isfinite(column.astype(float))]
-            if len(finite):
-                _widen(found, place, finite.min(), finite.max())
-        elif found.by_column:
+            if len(column):
+                _widen(found, place, column.min(), column.max())
+        elif found.by_column and len(column) and all(isinstance(each, str) for each in column):
             found.text.add(place)
-            texts = [each for each in column if isinstance(each, str)]
-            found.categories.setdefault(place, sorted(set(texts)))
-    usable = found.by_column or (not is_frame) or all(dtype.kind in "iuf" for dtype in sample.dtypes)
-    found.sample = sample if usable else None
+            found.categories.setdefault(place, sorted(set(column)))
+    is_numeric = not is_frame or all(dtype.kind in "iuf" for dtype in sample.dtypes)
+    found.sample = sample if len(sample) and (found.by_column or is_numeric) else None
 
 
 def _look(estimator: Any, places: list[int], found: Features) -> None:
     """Collect what ``estimator`` knows of its columns, which are ``places`` of the whole input."""
     if isinstance(steps := getattr(estimator, "steps", None), list):
-        for _, step in steps:
-            if step is None or isinstance(step, str):
-                continue
-            _look(step, places, found)
-            if type(step).__name__ != "SimpleImputer":  # the columns of the next step are other ones
-                break
+        _look_at_steps([step for _, step in steps if not isinstance(step, str | None)], places, found)
         return
     if hasattr(estimator, "transformers_"):
         found.by_column = True
@@ -133,6 +130,21 @@ def _look(estimator: Any, places: list[int], found: Features) -> None:
             _widen(found, places[place], low, high)
     if (trees := ensemble_of(estimator)) is not None:
         _look_at_trees(trees, places, found)
+
+
+def _look_at_steps(steps: list[Any], places: list[int], found: Features) -> None:
+    """Collect what the steps know whose columns are those of the input."""
+    scalers = list[Any]()
+    for step in steps:
+        trees = ensemble_of(step) if scalers else None
+        if trees is not None:
+            _look_at_trees(trees, places, found, scalers)
+        if not scalers:
+            _look(step, places, found)
+        if type(step).__name__ in SCALERS:
+            scalers.append(step)
+        elif type(step).__name__ != "SimpleImputer":  # the columns of the next step are other ones
+            return
 
 
 def _positions(columns: Any, places: list[int], found: Features) -> list[int]:
@@ -178,15 +190,22 @@ def _ranges(estimator: Any) -> Iterator[tuple[int, float, float]]:
         yield from zip(range(len(low)), low, high, strict=True)
 
 
-def _look_at_trees(trees: Any, places: list[int], found: Features) -> None:
-    by_feature: dict[int, set[float]] = {}
-    for _, tree in trees.trees:
-        for place, threshold, left in zip(tree.feature, tree.threshold, tree.left, strict=True):
-            if left != -1:
-                by_feature.setdefault(int(place), set()).add(float(threshold))
-    for place, values in by_feature.items():
-        found.thresholds[places[place]] = numpy.array(sorted(values))
-        _widen(found, places[place], min(values), max(values))
+def _look_at_trees(trees: Any, places: list[int], found: Features, scalers: Sequence[Any] = ()) -> None:
+    """Collect the thresholds of trees, which get their columns from ``scalers``."""
+    inner = [(tree, numpy.asarray(tree.left) != -1) for _, tree in trees.trees]
+    features = numpy.concatenate([numpy.asarray(tree.feature)[split] for tree, split in inner])
+    thresholds = numpy.concatenate([numpy.asarray(tree.threshold)[split] for tree, split in inner])
+    for feature in numpy.unique(features):
+        values = numpy.unique(thresholds[features == feature].astype(float))
+        # scikit-learn has an infinite threshold where only NaN goes the other way.
+        values = values[numpy.isfinite(values)]
+        for scaler in reversed(scalers):
+            table = numpy.zeros((len(values), len(places)))
+            table[:, feature] = values
+            values = scaler.inverse_transform(table)[:, feature]
+        if len(values):
+            found.thresholds[places[feature]] = values
+            _widen(found, places[feature], values.min(), values.max())
 
 
 def _widen(found: Features, place: int, low: float, high: float) -> None:

@@ -155,7 +155,10 @@ def original_output(estimator: Any, name: str, rows: Any) -> Any:
     """What the original returns, as an array. Raises `NotEqual` for an output of another kind."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = getattr(estimator, name)(rows)
+        try:
+            found = getattr(estimator, name)(rows)
+        except Exception as error:
+            raise NotEqual(f"{name}() of the original raises {type(error).__name__}: {error}") from error
     if not isinstance(found, numpy.ndarray):
         raise NotEqual(f"{name}() returns a {type(found).__name__}, which cannot be compiled.")
     return found

@@ -34,7 +34,7 @@ def groups(features: Features) -> Iterator[Group]:
     """The groups; those of numbers are arrays of float64, or tables if the model takes tables."""
     random = numpy.random.default_rng(SEED)
     usual = _between(features, random, COUNT, wider=0.1)
-    if features.sample is not None and len(features.sample):
+    if features.sample is not None:
         yield Group("the sample", features.sample)
     made = {
         "rows within the ranges of the data": usual,
@@ -47,6 +47,10 @@ def groups(features: Features) -> Iterator[Group]:
         made["rows at the thresholds of the trees"] = _at_thresholds(features, random)
     for name, rows in made.items():
         yield Group(name, _made(features, rows, random))
+    if features.columns and not features.by_column:
+        import pandas
+
+        yield Group("rows of a table", pandas.DataFrame(usual, columns=features.columns))
     for scale in LARGE:
         large = usual[:64] * random.uniform(0.01, 1, (64, features.width)) * scale
         yield Group(f"numbers that are {scale:g} times as large", _made(features, large, random), scale)

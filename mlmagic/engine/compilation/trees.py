@@ -17,6 +17,11 @@ MARK = "mlmagic"
 """The domain of a TreeEnsemble while skl2onnx converts."""
 _SUM, _NO_TRANSFORM = 1, 0
 LESS_OR_EQUAL, LESS = 0, 1
+_COLUMNS = (
+    *("featureids", "truenodeids", "trueleafs", "falsenodeids", "falseleafs", "missing", "targets"),
+    *("splits", "weights"),
+)
+"""Of a table with a row for each node, or for each leaf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +53,42 @@ def ensemble(trees: Sequence[tuple[int, Tree]], targets: int, dtype: Any, mode: 
     """The attributes of a TreeEnsemble; ``trees`` are those of each target, in the order of their sum."""
     from onnx import numpy_helper
 
-    features, splits, missing = list[int](), list[Any](), list[int]()
-    children: tuple[list[int], list[int]] = ([], [])
-    is_leaf: tuple[list[int], list[int]] = ([], [])
-    roots, leaf_targets, leaf_weights = list[int](), list[int](), list[Any]()
+    columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
+    roots, nodes, leaves = list[int](), 0, 0
     for target, tree in trees:
-        inner = _split_by_leaf(tree)
-        base = len(splits)
-        roots.append(base)
-        place = {node: base + number for number, node in enumerate(inner)}
-        for node in inner:
-            features.append(int(tree.feature[node]))
-            splits.append(tree.threshold[node])
-            missing.append(int(tree.missing_left[node]))
-            for side, found in enumerate((tree.left[node], tree.right[node])):
-                child = node if found == -1 else int(found)  # a root that is a leaf: both sides are the leaf
-                leaf = tree.left[child] == -1
-                is_leaf[side].append(int(leaf))
-                children[side].append(len(leaf_weights) if leaf else place[child])
-                if leaf:
-                    leaf_targets.append(target)
-                    leaf_weights.append(tree.value[child])
+        roots.append(nodes)
+        left, right = numpy.asarray(tree.left), numpy.asarray(tree.right)
+        is_leaf = left == -1
+        ends = numpy.flatnonzero(is_leaf)
+        # A tree of one leaf has a node, too: both of its sides are the leaf.
+        inner = numpy.flatnonzero(~is_leaf) if len(left) > 1 else numpy.array([0])
+        place: Any = numpy.empty(len(left), int)
+        place[inner] = nodes + numpy.arange(len(inner))
+        place[ends] = leaves + numpy.arange(len(ends))
+        for side, children in (("true", left), ("false", right)):
+            child = numpy.where(is_leaf[inner], inner, children[inner])
+            columns[f"{side}nodeids"].append(place[child])
+            columns[f"{side}leafs"].append(is_leaf[child])
+        columns["featureids"].append(numpy.asarray(tree.feature)[inner])
+        columns["splits"].append(numpy.asarray(tree.threshold, dtype)[inner])
+        columns["missing"].append(numpy.asarray(tree.missing_left)[inner])
+        columns["weights"].append(numpy.asarray(tree.value, dtype)[ends])
+        columns["targets"].append(numpy.full(len(ends), target))
+        nodes, leaves = nodes + len(inner), leaves + len(ends)
+    whole = {name: numpy.concatenate(parts) for name, parts in columns.items()}
+    number = {name: whole[name].astype(int).tolist() for name in _COLUMNS[:-2]}
     return {
-        "nodes_featureids": features,
-        "nodes_splits": numpy_helper.from_array(numpy.array(splits, dtype), "nodes_splits"),
-        "nodes_modes": numpy_helper.from_array(numpy.full(len(splits), mode, numpy.uint8), "nodes_modes"),
-        "nodes_missing_value_tracks_true": missing,
-        "nodes_truenodeids": children[0],
-        "nodes_trueleafs": is_leaf[0],
-        "nodes_falsenodeids": children[1],
-        "nodes_falseleafs": is_leaf[1],
+        "nodes_featureids": number["featureids"],
+        "nodes_splits": numpy_helper.from_array(whole["splits"], "nodes_splits"),
+        "nodes_modes": numpy_helper.from_array(numpy.full(nodes, mode, numpy.uint8), "nodes_modes"),
+        "nodes_missing_value_tracks_true": number["missing"],
+        "nodes_truenodeids": number["truenodeids"],
+        "nodes_trueleafs": number["trueleafs"],
+        "nodes_falsenodeids": number["falsenodeids"],
+        "nodes_falseleafs": number["falseleafs"],
         "tree_roots": roots,
-        "leaf_targetids": leaf_targets,
-        "leaf_weights": numpy_helper.from_array(numpy.array(leaf_weights, dtype), "leaf_weights"),
+        "leaf_targetids": number["targets"],
+        "leaf_weights": numpy_helper.from_array(whole["weights"], "leaf_weights"),
         "n_targets": targets,
         "aggregate_function": _SUM,
         "post_transform": _NO_TRANSFORM,
@@ -100,9 +108,3 @@ def unmarked(model: Any) -> Any:
         for domain, version in [*versions, (DOMAIN, VERSION)]:
             model.opset_import.add(domain=domain, version=version)
     return model
-
-
-def _split_by_leaf(tree: Tree) -> list[int]:
-    """The nodes that split; for a tree of one leaf, that leaf."""
-    inner = [node for node in range(len(tree.left)) if tree.left[node] != -1]
-    return inner or [0]

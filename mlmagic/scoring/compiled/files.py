@@ -75,7 +75,8 @@ class Record:
     def write(self, folder: Path) -> None:
         """Write ``compiled.json``; the last file to be written, as its presence means that all are there."""
         partial = folder / f".{RECORD}"
-        partial.write_bytes(orjson.dumps({"format": FORMAT, **asdict(self)}))
+        content = {"format": FORMAT, **asdict(self)}
+        partial.write_bytes(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY))
         os.replace(partial, folder / RECORD)
 
     @classmethod

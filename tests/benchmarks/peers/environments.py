@@ -68,7 +68,7 @@ def _forget_old(name: str) -> None:
 def requirements(name: str) -> str:
     """All that is to be installed: what the file says, the files it names and, for mlmagic, the project."""
     lines = _lines(REQUIREMENTS / f"{name}.txt")
-    if name == "mlmagic":
+    if name.startswith("mlmagic"):
         project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
         lines += project["project"]["dependencies"]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,8 @@
 """The models, made the same way each time, with a row to ask for and what the model itself says to it.
 
 ridge        Ridge by scikit-learn, 10 features          model.pkl
+forest       random forest of 100 trees, 10 features   model.pkl
+boosting     gradient boosting of 100 trees            model.pkl
 ridge-onnx   the same arithmetic as ONNX                 model.onnx
 mlp          10 -> 128 -> 128 -> 3, softmax              model.onnx
 cnn          1x28x28, two convolutions, 10 classes       model.onnx
@@ -55,18 +57,38 @@ def make(name: str, folder: Path) -> Model:
 
 
 def _ridge(place: Path, random: Any) -> Callable[[Any], Any]:
-    import joblib
-
-    ridge = _fitted(random)
-    joblib.dump(ridge, place / "model.pkl")
-    return ridge.predict
+    return _dumped(place, _fitted(random))
 
 
 def _fitted(random: Any) -> Any:
     from sklearn.linear_model import Ridge
 
+    return Ridge().fit(*_data(random))
+
+
+def _data(random: Any) -> tuple[Any, Any]:
     features = random.normal(size=(442, 10))
-    return Ridge().fit(features, features @ random.normal(size=10) + random.normal(size=442))
+    return features, features @ random.normal(size=10) + random.normal(size=442)
+
+
+def _forest(place: Path, random: Any) -> Callable[[Any], Any]:
+    from sklearn.ensemble import RandomForestRegressor
+
+    return _dumped(place, RandomForestRegressor(100, random_state=7).fit(*_data(random)))
+
+
+def _boosting(place: Path, random: Any) -> Callable[[Any], Any]:
+    from sklearn.ensemble import GradientBoostingRegressor
+
+    return _dumped(place, GradientBoostingRegressor(random_state=7).fit(*_data(random)))
+
+
+def _dumped(place: Path, estimator: Any) -> Callable[[Any], Any]:
+    import joblib
+
+    joblib.dump(estimator, place / "model.pkl")
+    predict: Callable[[Any], Any] = estimator.predict
+    return predict
 
 
 def _ridge_onnx(place: Path, random: Any) -> Callable[[Any], Any]:
@@ -153,6 +175,8 @@ def _onnx(
 
 _MAKERS: dict[str, Callable[[Path, Any], Callable[[Any], Any]]] = {
     "ridge": _ridge,
+    "forest": _forest,
+    "boosting": _boosting,
     "ridge-onnx": _ridge_onnx,
     "mlp": _mlp,
     "cnn": _cnn,

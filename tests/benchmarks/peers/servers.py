@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -56,8 +57,15 @@ class Server:
     """From the parsed answer to predictions, one for each row."""
     prepare: Callable[[Place], None] = field(default=lambda place: None)
     """What must be written once before it can start."""
+    variables: Callable[[Place], dict[str, str]] = field(default=lambda place: {})
+    """What it finds in its surroundings besides what all have."""
     checkout: Path = REPOSITORY
     """Whose mlmagic is served."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is mlmagic."""
+        return self.requirements.startswith("mlmagic")
 
     def url(self, port: int) -> str:
         """Where it is asked."""
@@ -79,6 +87,31 @@ def _mlmagic(flavour: str) -> Callable[[Place], list[str]]:
         ]
 
     return command
+
+
+def _prepare_compiled(place: Place) -> None:
+    compiled = place.folder / "compiled" / "model.pkl"
+    if place.model.kind != "sklearn" or compiled.exists():
+        return
+    command = [place.tool("python"), "-m", "mlmagic.engine.compilation"]
+    result = place.folder / "compilation.json"
+    compiled.mkdir(parents=True)
+    subprocess.run(
+        [*command, place.model.folder / "model.pkl", compiled, result],
+        input=pickle.dumps(None),
+        check=True,
+        env={"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        timeout=120,
+    )
+    if reason := json.loads(result.read_text(encoding="utf-8"))["reason"]:
+        raise OSError(f"not compiled: {reason}")
+
+
+def _compiled_models(place: Place) -> dict[str, str]:
+    return (
+        {"MLMAGIC_COMPILED_MODELS": str(place.folder / "compiled")} if place.model.kind == "sklearn" else {}
+    )
 
 
 def _app(file: str) -> Callable[[Place], list[str]]:
@@ -196,6 +229,11 @@ SERVERS = (
     Server("granian, RSGI", "granian", _granian),
     BJOERN,
     Server("mlmagic", "mlmagic", _mlmagic("plain")),
+    Server(
+        *("mlmagic compiled", "mlmagic-compiled", _mlmagic("plain")),
+        prepare=_prepare_compiled,
+        variables=_compiled_models,
+    ),
     Server("mlmagic typed", "mlmagic", _mlmagic("typed")),
     Server("mlmagic batched", "mlmagic", _mlmagic("batched")),
 )
@@ -206,7 +244,7 @@ def beside(checkout: Path) -> list[Server]:
     return [
         replace(server, name=f"{server.name} ({checkout.name})", checkout=checkout.resolve())
         for server in SERVERS
-        if server.requirements == "mlmagic"
+        if server.is_ours
     ]
 
 
@@ -216,7 +254,8 @@ def variables(server: Server, place: Place) -> dict[str, str]:
         "PATH": f"{place.environment / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "PEER_MODEL": str(place.model.folder),
         "PEER_PORT": str(place.ports[0]),
-        "PYTHONPATH": str(server.checkout if server.requirements == "mlmagic" else APPS),
+        "PYTHONPATH": str(server.checkout if server.is_ours else APPS),
+        **server.variables(place),
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
         # Nobody calls home, and nobody watches files for changes.
         "BENTOML_DO_NOT_TRACK": "True",

@@ -94,5 +94,17 @@ TARGETS = (
         *("memory (PSS) against azureml, both with Ridge in ONNX", 0.4, 0.4),
         _against("pss_mb", "ridge-onnx", "mlmagic", _A),
     ),
+    Target(
+        *("requests/s at 32 against azureml, unmodified script, Ridge compiled", 15, 20),
+        *(_against("rps_32", "ridge", "mlmagic compiled", _A), True),
+    ),
+    Target(
+        *("cold start against azureml, unmodified script, Ridge compiled", 0.25, 0.2),
+        _against("cold_s", "ridge", "mlmagic compiled", _A),
+    ),
+    Target(
+        *("memory (PSS) against azureml, unmodified script, Ridge compiled", 0.5, 0.4),
+        _against("pss_mb", "ridge", "mlmagic compiled", _A),
+    ),
     Target("JSON body of 0.9 MB to an array, against json + np.array", 0.5, 0.15, _body),
 )

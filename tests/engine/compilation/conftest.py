@@ -1,25 +1,19 @@
-"""A compiled model: its original, and what a script gets for it."""
+"""A compiled model for each test."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import joblib
 import pytest
 
-from mlmagic.core.compilation import Compilation
 from mlmagic.engine.compilation.compiler import compile_model
 from mlmagic.scoring.compiled.hooks import install, uninstall
 
-
-class Compiled(NamedTuple):
-    result: Compilation
-    original: Any
-    loaded: Any
-    folder: Path
+from .result import Compiled
 
 
 @pytest.fixture

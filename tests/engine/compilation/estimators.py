@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 import pandas
-from lightgbm import LGBMClassifier, LGBMRegressor
+from lightgbm import LGBMClassifier, LGBMRegressor, early_stopping
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
@@ -32,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
-from xgboost import XGBClassifier, XGBRegressor
+from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier
 
 RANDOM = numpy.random.default_rng(0)
 X = RANDOM.normal(size=(300, 6)).round(3)
@@ -40,6 +40,7 @@ VALUES = X @ RANDOM.normal(size=6) + X[:, 0] ** 2
 CLASSES = (X[:, 0] + X[:, 1] ** 2 > 1).astype(int) + (X[:, 2] > 1)
 NAMES = numpy.array(["red", "green", "blue"])[CLASSES]
 BOTH = X[:, 0] + X[:, 1] ** 2 > 1
+NAMED = pandas.DataFrame(X, columns=list("abcdef"))
 TABLE = pandas.DataFrame(
     {
         "age": RANDOM.integers(18, 90, 300),
@@ -68,7 +69,7 @@ def with_gaps() -> pandas.DataFrame:
 COMPILED: dict[str, Callable[[], Any]] = {
     "ridge": lambda: Ridge().fit(X, VALUES),
     "ridge, two values": lambda: Ridge().fit(X, numpy.c_[VALUES, VALUES]),
-    "ridge, column names": lambda: Ridge().fit(pandas.DataFrame(X, columns=list("abcdef")), VALUES),
+    "ridge, column names": lambda: Ridge().fit(NAMED, VALUES),
     "grid search": lambda: GridSearchCV(Ridge(), {"alpha": [1, 2]}).fit(X, VALUES),
     "logistic regression": lambda: LogisticRegression().fit(X, CLASSES),
     "logistic regression, text": lambda: LogisticRegression().fit(X, NAMES),
@@ -105,12 +106,36 @@ COMPILED: dict[str, Callable[[], Any]] = {
     "xgboost": lambda: XGBClassifier(n_estimators=20).fit(X, CLASSES),
     "xgboost, two classes": lambda: XGBClassifier(n_estimators=20).fit(X, BOTH.astype(int)),
     "xgboost, values": lambda: XGBRegressor(n_estimators=20).fit(X, VALUES),
+    "xgboost, early stop": lambda: XGBClassifier(n_estimators=200, early_stopping_rounds=2).fit(
+        X[:200], CLASSES[:200], eval_set=[(X[200:], CLASSES[200:])], verbose=False
+    ),
+    "xgboost, column names": lambda: XGBRegressor(n_estimators=9).fit(NAMED, VALUES),
+    "xgboost, counts": lambda: XGBRegressor(n_estimators=9, objective="count:poisson").fit(X, CLASSES),
+    "xgboost, forest": lambda: XGBRFClassifier(n_estimators=9).fit(X, CLASSES),
     "scaler and xgboost": lambda: make_pipeline(StandardScaler(), XGBClassifier(n_estimators=9)).fit(
         X, CLASSES
     ),
     "lightgbm": lambda: LGBMClassifier(n_estimators=20, verbose=-1).fit(X, NAMES),
     "lightgbm, bool": lambda: LGBMClassifier(n_estimators=20, verbose=-1).fit(X, BOTH),
     "lightgbm, values": lambda: LGBMRegressor(n_estimators=20, verbose=-1).fit(X, VALUES),
+    "lightgbm, early stop": lambda: LGBMClassifier(n_estimators=200, verbose=-1).fit(
+        *(X[:200], CLASSES[:200]),
+        eval_set=[(X[200:], CLASSES[200:])],
+        callbacks=[early_stopping(2, verbose=False)],
+    ),
+    "lightgbm, column names": lambda: LGBMRegressor(n_estimators=9, verbose=-1).fit(NAMED, VALUES),
+    "lightgbm, counts": lambda: LGBMRegressor(n_estimators=9, objective="poisson", verbose=-1).fit(
+        X, CLASSES
+    ),
+    "lightgbm, gaps": lambda: LGBMRegressor(n_estimators=9, verbose=-1).fit(
+        numpy.where(X > 1, numpy.nan, X), VALUES
+    ),
+    "histogram boosting, gaps": lambda: HistGradientBoostingRegressor(max_iter=9).fit(
+        numpy.where(X > 1, numpy.nan, X), VALUES
+    ),
+    "forest, gaps": lambda: RandomForestClassifier(9, random_state=0).fit(
+        numpy.where(X > 1, numpy.nan, X), CLASSES
+    ),
     "scaler and lightgbm": lambda: make_pipeline(
         StandardScaler(), LGBMRegressor(n_estimators=9, verbose=-1)
     ).fit(X, VALUES),
@@ -151,6 +176,18 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
             boosting_type="rf", bagging_freq=1, bagging_fraction=0.5, n_estimators=3, verbose=-1
         ).fit(X, VALUES),
         "Its kind of boosting cannot be compiled.",
+    ),
+    "lightgbm of categories": (
+        lambda: LGBMRegressor(n_estimators=9, verbose=-1, min_data_in_leaf=5).fit(
+            TABLE.assign(city=TABLE.city.astype("category"), plan=1), TABLE.age * (TABLE.city == "Rome")
+        ),
+        "It has categorical features",
+    ),
+    "xgboost of categories": (
+        lambda: XGBRegressor(n_estimators=9, enable_categorical=True).fit(
+            TABLE.assign(city=TABLE.city.astype("category"), plan=1), TABLE.age * (TABLE.city == "Rome")
+        ),
+        "It has categorical features",
     ),
     "not a model": (
         lambda: {"a": 1},

@@ -10,8 +10,8 @@ import numpy
 import pandas
 import pytest
 
-from .conftest import Compiled
 from .estimators import COMPILED, REFUSED, TABLE, X
+from .result import Compiled
 
 pytestmark = pytest.mark.together
 
@@ -128,6 +128,17 @@ def test_what_cannot_be_compiled_is_refused_with_the_reason(
     assert result.methods == ()
     assert not (folder / "compiled.json").exists()
     assert type(loaded) is type(original)
+
+
+def test_a_transformer_returns_tables_where_scikit_learn_is_told_to(
+    compiled: Callable[..., Compiled],
+) -> None:
+    from sklearn import config_context
+
+    _, original, loaded, _ = compiled(COMPILED["scaler"])
+    with config_context(transform_output="pandas"):
+        pandas.testing.assert_frame_equal(loaded.transform(X), original.transform(X))
+    assert isinstance(loaded.transform(X), numpy.ndarray)
 
 
 def test_neighbours_are_compiled_or_refused_for_their_speed(compiled: Callable[..., Compiled]) -> None:

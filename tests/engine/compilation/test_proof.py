@@ -17,8 +17,8 @@ from mlmagic.engine.compilation.rows import groups
 from mlmagic.scoring.compiled.files import Record
 from mlmagic.scoring.compiled.model import CompiledModel
 
-from .conftest import Compiled
 from .estimators import CLASSES, COMPILED, X
+from .result import Compiled
 
 pytestmark = pytest.mark.together
 
@@ -137,6 +137,14 @@ def test_a_sample_that_is_no_table_of_numbers_is_not_used(sample: Any) -> None:
     found = features_of(COMPILED["ridge"](), sample)
     assert found.sample is None
     assert found.range_of(0) == (-3, 3)
+
+
+def test_the_thresholds_of_trees_behind_a_scaler() -> None:
+    pipeline = COMPILED["scaler and lightgbm"]()
+    scaler, trees = pipeline[0], features_of(pipeline[1], None).thresholds
+    for place, found in features_of(pipeline, None).thresholds.items():
+        scaled = (found - scaler.mean_[place]) / scaler.scale_[place]
+        numpy.testing.assert_allclose(scaled, trees[place], rtol=1e-9, atol=1e-12)
 
 
 def test_what_a_pipeline_knows_of_its_columns() -> None:

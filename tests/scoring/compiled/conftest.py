@@ -1,4 +1,4 @@
-"""A compiled Ridge, a compiled pipeline over a table, and their model files."""
+"""Compiled models for each test."""
 
 from __future__ import annotations
 
@@ -6,42 +6,14 @@ import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import joblib
-import numpy
 import pytest
 
 from mlmagic.engine.compilation.compiler import compile_model
 from mlmagic.scoring.compiled.hooks import install, uninstall
 
-X = numpy.random.default_rng(3).normal(size=(60, 10))
-
-
-class Models(NamedTuple):
-    """A folder of models, and one of the compiled models."""
-
-    models: Path
-    compiled: Path
-
-    def file(self, name: str) -> Path:
-        return self.models / name / "1" / "model.pkl"
-
-    def folder(self, name: str) -> Path:
-        return self.compiled / name / "1" / "model.pkl"
-
-
-def estimators() -> dict[str, Any]:
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    values = X @ numpy.arange(10)
-    names = numpy.array(["no", "yes"])[(values > 0).astype(int)]
-    return {
-        "ridge": Ridge(alpha=0.5).fit(X, values),
-        "pipeline": make_pipeline(StandardScaler(), LogisticRegression()).fit(X, names),
-    }
+from .models import Models, estimators
 
 
 @pytest.fixture(scope="session")

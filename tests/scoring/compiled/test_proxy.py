@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from .conftest import Models, X, estimators
+from .models import Models, X, estimators
 
 pytestmark = pytest.mark.together
 

@@ -14,7 +14,7 @@ from mlmagic.scoring.compiled.script_imports import leave_out
 from mlmagic.scoring.environment import COMPILED_MODELS
 from mlmagic.scoring.script import UserScript
 
-from .conftest import Models
+from .models import Models
 
 USE = "def run(data): return Ridge()"
 

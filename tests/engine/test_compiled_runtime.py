@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 import pytest
@@ -10,6 +11,7 @@ from mlmagic.core.compilation import Compilation
 from mlmagic.core.compiled_models import RUNTIME, Compiled
 from mlmagic.core.environment import EnvironmentNeeds
 from mlmagic.core.model import CompiledFile, StoredFile
+from mlmagic.engine.models import compilation
 from mlmagic.engine.requirements import with_compiled
 from mlmagic.engine.services.compiled_models import usable
 from mlmagic.errors import UsageError
@@ -54,6 +56,16 @@ def test_an_interpreter_without_it_serves_the_models_as_they_are_unless_that_is_
     for compiled in (REFUSED, {}):
         assert usable(compiled, True, lacks, told.append) == compiled
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("name", compilation.NEEDED)
+def test_a_package_that_is_missing_is_named_with_the_extra(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compilation.check_installed()
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(UsageError, match=f"the package {name}, .* pip install 'mlmagic\\[compile\\]'"):
+        compilation.check_installed()
 
 
 @pytest.mark.parametrize("known", [{RUNTIME: "1.32.0"}, {}], ids=["there", "unknown"])

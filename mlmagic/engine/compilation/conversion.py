@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy
 
-from mlmagic.engine.compilation import imputer_converter, tree_converters
+from mlmagic.engine.compilation import imputer_converter, linear_converter, tree_converters
 from mlmagic.engine.compilation.features import Features
 from mlmagic.engine.compilation.tree_sources import Unsupported, ensemble_of
 from mlmagic.engine.compilation.trees import unmarked
@@ -46,6 +46,7 @@ def graphs(estimator: Any, features: Features, dtype: str) -> Iterator[tuple[str
     """
     tree_converters.register({name for name in ("sklearn", "xgboost", "lightgbm") if name in sys.modules})
     imputer_converter.register()
+    linear_converter.register()
     methods = methods_of(estimator)
     if not methods:
         raise Unsupported(f"A {type(estimator).__name__} has none of the methods {', '.join(METHODS)}.")

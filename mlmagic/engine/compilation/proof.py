@@ -14,7 +14,9 @@ from mlmagic.scoring.compiled.files import Method
 from mlmagic.scoring.compiled.model import CompiledModel
 
 TOLERANCES = (1e-12, 1e-9, 1e-6, 1e-5)
-"""The smallest that holds is reported; a larger difference is none of rounding."""
+"""The smallest that holds, with a margin, is reported; a larger difference is none of rounding."""
+MARGIN = 10
+"""By how much smaller a difference must be: other rows may differ more than those that are compared."""
 _CAST = {"f": numpy.float32, "l": numpy.int64, "i": numpy.int32}
 
 
@@ -108,7 +110,7 @@ def _tolerance(found: Any, expected: Any, name: str, what: str) -> float:
         same = (found == expected) | (numpy.isnan(found) & numpy.isnan(expected))
         relative = numpy.where(same, 0.0, numpy.where(finite, numpy.abs(found - expected) / scale, numpy.inf))
     for tolerance in TOLERANCES:
-        if relative.max(initial=0) <= tolerance:
+        if MARGIN * relative.max(initial=0) <= tolerance:
             return tolerance
     worst = relative.argmax()
     compiled, original = found.flat[worst].item(), expected.flat[worst].item()

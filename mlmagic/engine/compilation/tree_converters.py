@@ -95,9 +95,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     label, scores = (each.full_name for each in operator.outputs)
     raw = container.get_options(estimator, {"raw_scores": False}).get("raw_scores", False)
     place = _probabilities(graph, scores, total, found, is_raw=raw)
-    classes = estimator.classes_
-    kept = classes if classes.dtype.kind in "OU" else classes.astype(numpy.int64)
-    graph.to(label, "Gather", graph.constant(kept), place, axis=0)
+    graph.to(label, "Gather", graph.constant(graph.labels(estimator.classes_)), place, axis=0)
 
 
 def _end(graph: GraphNodes, output: str, total: str, found: Ensemble) -> None:

@@ -139,6 +139,18 @@ def test_a_sample_that_is_no_table_of_numbers_is_not_used(sample: Any) -> None:
     assert found.range_of(0) == (-3, 3)
 
 
+def test_a_sample_of_objects_with_gaps() -> None:
+    sample = [
+        {"plan": "a", "city": "Oslo", "age": 30, "income": 1e6, "more": 1},
+        {"plan": "b", "city": None, "age": 40, "income": 2e6, "more": 1},
+        {"plan": "b", "city": "Rome", "age": None, "income": 3e6, "more": 1},
+    ]
+    found = features_of(COMPILED["columns"](), sample)
+    assert list(found.sample.columns) == ["age", "income", "city", "plan"]
+    assert len(found.sample) == 1, "rows with gaps are another group"
+    assert found.range_of(1)[1] == 1e6
+
+
 def test_the_thresholds_of_trees_behind_a_scaler() -> None:
     pipeline = COMPILED["scaler and lightgbm"]()
     scaler, trees = pipeline[0], features_of(pipeline[1], None).thresholds

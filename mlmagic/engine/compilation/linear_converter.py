@@ -10,6 +10,8 @@ from mlmagic.engine.compilation.graph_nodes import GraphNodes
 from mlmagic.engine.compilation.tree_sources import Unsupported
 
 NAMES = ("LinearSVC", "RidgeClassifier", "Perceptron", "PassiveAggressiveClassifier")
+_INTEGER = 7
+"""The number of int64 in ONNX."""
 
 
 def register() -> None:
@@ -49,7 +51,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     graph.to(scores, "Add", product, graph.constant(intercept))
     if len(coefficients) == 1:
         flat = graph.add("Reshape", scores, graph.constant(numpy.array([-1], numpy.int64)))
-        place = graph.add("Cast", graph.add("Greater", flat, graph.constant(0.0)), to=7)
+        place = graph.add("Cast", graph.add("Greater", flat, graph.constant(0.0)), to=_INTEGER)
     else:
         place = graph.add("ArgMax", scores, axis=1, keepdims=0)
     graph.to(label, "Gather", graph.constant(graph.labels(classifier.classes_)), place, axis=0)

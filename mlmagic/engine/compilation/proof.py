@@ -83,7 +83,10 @@ def _compare(estimator: Any, model: CompiledModel, name: str, rows: Any, what: s
     feed = model.reader(name)(rows)
     if feed is None:
         raise NotEqual(f"{name}() of the compiled model does not take {what}.")
-    found = model.compute(name)(feed)
+    try:
+        found = model.compute(name)(feed)
+    except Exception as error:
+        raise NotEqual(f"{name}() of the compiled model fails for {what}: {str(error)[:200]}") from error
     if found.shape != expected.shape or found.dtype != expected.dtype:
         raise NotEqual(
             f"{name}() returns {found.dtype}{list(found.shape)} when compiled, and "

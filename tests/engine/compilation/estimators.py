@@ -21,6 +21,7 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
@@ -154,9 +155,15 @@ COMPILED: dict[str, Callable[[], Any]] = {
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a function": (lambda: FunctionTransformer(numpy.log1p).fit(abs(X)), "The converter to ONNX does not"),
-    "neighbours, cosine": (
-        lambda: KNeighborsClassifier(metric=_distance).fit(X, CLASSES),
-        "The converter to ONNX does not support it",
+    "neighbours": (
+        lambda: KNeighborsClassifier().fit(X, CLASSES),
+        "Of neighbours at the same distance, onnxruntime may choose others.",
+    ),
+    "neighbours in a stack": (
+        lambda: StackingClassifier([("near", KNeighborsClassifier()), ("line", LogisticRegression())]).fit(
+            X, CLASSES
+        ),
+        "Of neighbours at the same distance, onnxruntime may choose others.",
     ),
     "text on an array": (
         lambda: OneHotEncoder().fit(TABLE[TEXTS].to_numpy(dtype=object)),
@@ -212,7 +219,3 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
 }
 """Estimators that are not, and what the reason contains."""
-
-
-def _distance(one: Any, other: Any) -> float:
-    return float(abs(one - other).sum())

@@ -109,10 +109,9 @@ def _method(name: str, model: CompiledModel, original: Original) -> Callable[...
         if not more and not options and not original.answers_all:
             feed = read(X)
             if feed is not None:
-                if compute is not None:
-                    return compute(feed)
                 try:
-                    compute = model.checked(name)
+                    if compute is None:
+                        compute = model.checked(name)
                     return compute(feed)
                 except Exception as error:
                     original.replace(error)

@@ -82,10 +82,11 @@ def serve(arguments: Sequence[str]) -> None:
     \b
     Example:
       mlmagic serve --entry-script score.py --port 5001
+      mlmagic serve --entry-script score.py --model-dir models --compile
     """
-    from mlmagic.scoring.__main__ import main as serve_script
+    from mlmagic.cli.serving import serve_arguments
 
-    sys.exit(serve_script(list(arguments)))
+    sys.exit(serve_arguments(list(arguments)))
 
 
 @cli.command(cls=click.Command)

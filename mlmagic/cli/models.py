@@ -14,7 +14,9 @@ from mlmagic.cli.base import Commands, engine, option, pairs
 from mlmagic.cli.completion import complete_models
 from mlmagic.cli.output import done, output, result, say, show, show_listing
 from mlmagic.cli.records import deleted, model_record
+from mlmagic.cli.script_options import all_of, of_rows
 from mlmagic.core.arguments import Group
+from mlmagic.core.registration_arguments import TABLE
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +31,11 @@ _model_id = option(
     help="The model.",
 )
 _NEEDS = "Resources"
+
+
+def registration_options(command: Any) -> Any:
+    """Give ``command`` the options of a registration that the magic has too."""
+    return all_of(of_rows(TABLE, "Options"), command)
 
 
 _LAZY = {
@@ -99,6 +106,7 @@ def model() -> None:
     "--gb", "--memory-gb", "memory", type=float, metavar="GB", help="Memory of its services.", group=_NEEDS
 )
 @option("--gc", "--gpu-cores", "gpu", type=int, metavar="COUNT", help="GPUs that it needs.", group=_NEEDS)
+@registration_options
 @option("--sample-input-dataset-id", "sample_input", metavar="ID", hidden=True)
 @option("--sample-output-dataset-id", "sample_output", metavar="ID", hidden=True)
 @option(
@@ -120,6 +128,7 @@ def register_model(
     cpu: float | None,
     memory: float | None,
     gpu: int | None,
+    compile: bool,
     child_paths: Sequence[str],
     run_metadata_file: str | None,
     sample_input: str | None,
@@ -151,6 +160,7 @@ def register_model(
         resource_configuration=ResourceConfiguration(cpu, memory, gpu) if has_resources else None,
         run_id=run_id or "",
         experiment_name=experiment_name or "",
+        compile=compile,
     )
     with engine() as opened:
         samples = {"sample_input": sample_input, "sample_output": sample_output}

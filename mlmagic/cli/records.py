@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.cli.output import camel, plain
+from mlmagic.core.compiled_models import lines_of, words_of
 
 if TYPE_CHECKING:
     from mlmagic.core.model import Model
@@ -31,6 +32,7 @@ def service_record(opened: Engine, record: Webservice) -> dict[str, Any]:
     return {
         **theirs,
         **_own(record, _OF_SERVICES),
+        "compilation": list(lines_of(record.compiled)),
         "stats": {camel(name): value for name, value in record.stats.items()},
         "reachableFromHere": record.is_reachable_from(machine()),
     }
@@ -42,7 +44,10 @@ def model_record(opened: Engine, record: Model) -> dict[str, Any]:
 
     theirs = Workspace.over(opened).model_of(record).serialize()
     files = [file.path for file in record.files]
-    return {**theirs, "files": files, "size": record.size, **_own(record.details, _OF_MODELS)}
+    compiled = list(words_of(record.compiled))
+    return {**theirs, "files": files, "size": record.size, "compilation": compiled} | _own(
+        record.details, _OF_MODELS
+    )
 
 
 def package_record(made: Package) -> dict[str, Any]:

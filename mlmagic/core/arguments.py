@@ -369,6 +369,10 @@ TABLE: tuple[Argument, ...] = (
          "Default: none waits.", rule=POSITIVE, key="batchWaitMs", field=SAME, options=("--batch-wait",),
          metavar="TIME", units=MILLISECONDS, unit="ms", label="Wait for a batch",
          placeholder="empty: no request waits", advanced=True),
+    _row("compile", bool, _B,
+         "Compile scikit-learn, XGBoost and LightGBM models to ONNX, and serve those that are proven equal. "
+         "Default: models that were registered with --compile.", key="compile", field=SAME,
+         options=("--compile",)),
     _row("live", bool, _B, "Live reload: each run of the script's cell updates the service.",
          default=False, key="live", field=SAME, options=("--live",),
          label="Live reload: re-running the cell updates the service"),

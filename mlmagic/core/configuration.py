@@ -121,6 +121,8 @@ class DeploymentConfig:
     batch: bool = False
     batch_wait_ms: float | None = None
     """How long a request waits for others where run() is batched; None: not at all."""
+    compile: bool | None = None
+    """Whether the models are served as compiled to ONNX; None: those that were registered to be."""
     auth_enabled: bool = False
     token_auth_enabled: bool = False
     """Excludes ``auth_enabled``."""

@@ -18,7 +18,7 @@ INSTALLED_WITH = {
     "psycopg": "mlmagic[postgresql]",
     "pyarrow": "pyarrow",
     "scipy": "mlmagic[drift]",
-    "skl2onnx": "skl2onnx",
+    "skl2onnx": "mlmagic[compile]",
     "sklearn": "scikit-learn",
     "uv": "mlmagic[environments]",
 }
@@ -29,8 +29,11 @@ def missing_package(error: ModuleNotFoundError) -> UsageError | None:
     """The error about a package that is missing; None for a module that is none of these."""
     name = (error.name or "").partition(".")[0]
     given = INSTALLED_WITH.get(name)
-    if given is None:
-        return None
+    return None if given is None else missing(name, given)
+
+
+def missing(name: str, given: str) -> UsageError:
+    """The error about the package ``name``, which is installed by what pip is ``given``."""
     what = f"'{given}'" if "[" in given else given
     return UsageError(
         f"this needs the package {name}, which is not installed",

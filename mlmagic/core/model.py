@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlmagic.core.compilation import Compilation
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.names import check_model_name
 from mlmagic.errors import InvalidConfig, UsageError
@@ -27,6 +28,29 @@ class StoredFile:
     """SHA-256 of the content, in hexadecimal."""
     size: int
     """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFile:
+    """What compiling one file of a model to ONNX gave: the files that serve instead of it, or why not."""
+
+    path: str
+    """The file of the model; empty if the model as a whole cannot be compiled."""
+    key: str
+    """The versions and the sample that the result depends on: with others the file is compiled again."""
+    compilation: Compilation
+    parts: tuple[StoredFile, ...] = ()
+    """What serves instead of the file, with paths of its own; nothing if it is not compiled."""
+
+    @property
+    def words(self) -> str:
+        """The result for people, in one line."""
+        result = self.compilation
+        if not result.is_compiled:
+            return f"Not compiled: {result.reason}"
+        return (
+            f"Compiled: {', '.join(result.methods)} (equal to {result.tolerance:g} on {result.rows:,} rows)"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +82,8 @@ class ModelDescription:
     experiment_name: str = ""
     datasets: tuple[tuple[str, str], ...] = ()
     """Pairs of scenario and id of the datasets that the model was trained on."""
+    compile: bool = False
+    """Whether its services use the compiled model, unless they refuse it."""
 
     def __post_init__(self) -> None:
         check_model_name(self.name)
@@ -83,6 +109,8 @@ class Model:
     files: tuple[StoredFile, ...]
     created_time: float
     """Seconds since the epoch, UTC."""
+    compiled: tuple[CompiledFile, ...] = ()
+    """What compiling it gave; empty for a model that nobody has compiled."""
 
     @property
     def name(self) -> str:

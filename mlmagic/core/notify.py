@@ -8,5 +8,9 @@ Notify = Callable[[str], None]
 """Takes one line of text for the user."""
 
 
+class Progress(str):
+    """A line about work that takes a while: to be shown at once, and not to be kept beside the result."""
+
+
 def silent(_line: str) -> None:
     """A `Notify` that drops every line."""

@@ -48,6 +48,7 @@ DEPLOYMENT: tuple[Argument, ...] = tuple(
         "num_replicas",
         "idle_timeout_seconds",
         "replica_max_concurrent_requests",
+        "compile",
         "auth_enabled",
         "environment_variables",
     )

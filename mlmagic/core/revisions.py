@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from mlmagic.core.arguments import ARGUMENTS
+from mlmagic.core.compiled_models import parts_of
 from mlmagic.core.configuration import DeploymentConfig
 from mlmagic.core.webservice import Revision, State, Webservice
 
@@ -148,7 +149,8 @@ def content_of(revision: Revision) -> tuple[Any, ...]:
     config = replace(
         revision.config.without_keys(), tags={}, properties={}, description="", num_replicas=None
     )
-    return revision.models, revision.inference, revision.files, config, revision.python
+    content = revision.models, revision.inference, revision.files, config, revision.python
+    return *content, parts_of(revision.compiled)
 
 
 def change_between(before: Revision | None, after: Revision) -> str:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
+from mlmagic.core.compiled_models import Compiled
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.endpoint import Endpoint, VersionFigures
 from mlmagic.core.model import StoredFile
@@ -94,6 +95,8 @@ class ServiceSpec:
     app_dir: str
     model_dir: str | None
     """The value of AZUREML_MODEL_DIR; None without models."""
+    compiled_dir: str | None = field(default=None, kw_only=True)
+    """The folder of the parts of compiled models, with the paths of the models' files; None without any."""
     python: str
     """The interpreter, for targets that run one of this machine."""
     wakeup_dir: str
@@ -135,6 +138,8 @@ class Revision:
     """The files of the source directory, the script included."""
     config: DeploymentConfig
     python: str
+    compiled: Compiled = field(default_factory=dict)
+    """What it serves of its models as compiled to ONNX, and what it cannot although that is wanted."""
 
     @property
     def replacements(self) -> tuple[Replacement, ...]:
@@ -189,6 +194,8 @@ class Webservice:
     description: str = ""
     replacements: tuple[Replacement, ...] = ()
     """The versions that the wanted revision uses in place of those of its environment."""
+    compiled: Compiled = field(default_factory=dict)
+    """The models that the wanted revision serves as compiled to ONNX, and those that cannot be compiled."""
     replicas: int | None = None
     """How many replicas its owner wants; None: one, or as many as an autoscaler wants."""
     stats: Mapping[str, float] = field(default_factory=dict)

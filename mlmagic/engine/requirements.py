@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from mlmagic.capture.modules import is_local
 from mlmagic.capture.requirements import pinned_requirements
 from mlmagic.core import advice
+from mlmagic.core.compiled_models import RUNTIME, Compiled, has_parts, with_runtime
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.environment import STANDINS, EnvironmentNeeds, needs_of, package_name
 from mlmagic.core.model import Model
@@ -123,6 +124,15 @@ def completed(
     modules = inference.modules if is_recorded else sources.imports_of(inference).modules
     models = [needs_of_model(model, store) for model in used]
     return replace(needs, pip_packages=decided(inference.requirements, modules, models))
+
+
+def with_compiled(needs: EnvironmentNeeds, compiled: Compiled) -> EnvironmentNeeds:
+    """The needs with the package that serves compiled models, where an environment names others."""
+    if not has_parts(compiled) or needs.user_managed or not needs.names_packages:
+        return needs
+    if RUNTIME in map(package_name, needs.conda_packages):
+        return needs
+    return replace(needs, pip_packages=with_runtime(needs.pip_packages))
 
 
 def is_installed(module: str) -> bool:

@@ -3,6 +3,7 @@
     services/ID/rN/
       app/                       the source directory and the entry script; the working folder
       azureml-models/NAME/V/...  the models' files under their original names
+      azureml-compiled/NAME/V/FILE/...  what serves instead of FILE, of models that are compiled to ONNX
       app.sha256                 which files app/ has
       app.lock                   held while app/ is changed
       lock, report.json, log.txt written by the target and the server, log.txt.N when it is rotated
@@ -28,6 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mlmagic.core.access import new_key
+from mlmagic.core.compiled_models import COMPILED_FOLDER, Compiled, modules_to_import, parts_of
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.model import Model, StoredFile, definitions_of
 from mlmagic.core.names import ModelReference
@@ -63,6 +65,7 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
         building = draft_of(run_dir)
         memory.files.copy_out(revision.files, building / "app")
         lay_out_models(memory, used, building)
+        lay_out_compiled(memory, revision.compiled, building)
         note_app(building, revision.files)
         building.replace(run_dir)
     elif _is_of_another_script(run_dir, revision.files) and not holder_alive(run_dir):
@@ -77,12 +80,13 @@ def stage(memory: Memory, service: Webservice, number: int | None = None) -> Ser
         entry_script=revision.inference.entry_script,
         app_dir=str(run_dir / "app"),
         model_dir=_model_dir(run_dir, revision.models),
+        compiled_dir=_compiled_dir(run_dir, revision.compiled),
         python=revision.python,
         wakeup_dir=str(memory.wakeup_folder),
         config=revision.config,
         environment=revision.inference.environment,
         requirements=requirements_of(revision.inference, used, memory.files),
-        modules=(*revision.inference.modules, *(name for model in used for name in model.details.modules)),
+        modules=modules_to_import(revision.inference.modules, used, revision.compiled),
         preferred_port=port_of(service.url) if stays else None,
         predecessor=_predecessor(memory, service, revision) if stays else None,
         keys_file=str(run_dir / KEYS_FILE) if revision.config.guarded else None,
@@ -145,6 +149,7 @@ def scratch_spec(
     inference: InferenceConfig,
     used: Sequence[Model],
     config: DeploymentConfig,
+    compiled: Compiled,
 ) -> ServiceSpec:
     """The specification of a trial or a package; lays out the models beside the script in ``folder``/app."""
     return ServiceSpec(
@@ -154,6 +159,7 @@ def scratch_spec(
         entry_script=inference.entry_script,
         app_dir=str(folder / "app"),
         model_dir=lay_out_models(memory, used, folder),
+        compiled_dir=lay_out_compiled(memory, compiled, folder),
         python=sys.executable,
         wakeup_dir=str(folder),
         config=config,
@@ -202,6 +208,19 @@ def lay_out_models(memory: Memory, used: Sequence[Model], folder: Path) -> str |
         memory.files.lay_out(model.files, folder / "azureml-models" / model.name / str(model.version))
     _add_definitions(used, folder / "app")
     return _model_dir(folder, [model.id for model in used])
+
+
+def lay_out_compiled(memory: Memory, compiled: Compiled, folder: Path) -> str | None:
+    """Lay out what serves instead of the models in ``folder``/azureml-compiled; returns that folder.
+
+    None, and no folder, if no model is served compiled.
+    """
+    memory.files.lay_out(parts_of(compiled), folder / COMPILED_FOLDER)
+    return _compiled_dir(folder, compiled)
+
+
+def _compiled_dir(folder: Path, compiled: Compiled) -> str | None:
+    return str(folder / COMPILED_FOLDER) if parts_of(compiled) else None
 
 
 def _add_definitions(used: Sequence[Model], app: Path) -> None:

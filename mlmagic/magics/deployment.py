@@ -16,7 +16,7 @@ from mlmagic.magics.base import parsed
 from mlmagic.magics.deployment_options import deployment_options, given_arguments
 from mlmagic.magics.environments import environment_of_line, environment_options
 from mlmagic.magics.following import FollowingMagics, no_wait, timeout
-from mlmagic.magics.messages import show_message
+from mlmagic.magics.messages import noted_in, show_message
 from mlmagic.magics.model_arguments import find_model, model_references, read_sample
 from mlmagic.magics.options import (
     Arguments,
@@ -101,7 +101,7 @@ class DeploymentMagics(FollowingMagics):
         notes = [message] if message else []
         options: dict[str, Any] = {
             "overwrite": args.overwrite,
-            "notify": notes.append,
+            "notify": noted_in(notes),
             **environment_of_line(engine, args),
         }
 
@@ -178,7 +178,7 @@ class DeploymentMagics(FollowingMagics):
                 config_changes=changed_fields(
                     engine.services.revision(engine.services.get(args.name)).config, given
                 ),
-                notify=notes.append,
+                notify=noted_in(notes),
                 **environment_of_line(engine, args),
             ),
             notes,

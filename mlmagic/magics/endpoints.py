@@ -16,7 +16,7 @@ from mlmagic.magics.deployment_options import deployment_options, given_argument
 from mlmagic.magics.environments import environment_of_line, environment_options
 from mlmagic.magics.following import FollowingMagics, no_wait, timeout
 from mlmagic.magics.live_widgets import show_live_card
-from mlmagic.magics.messages import show_message
+from mlmagic.magics.messages import noted_in, show_message
 from mlmagic.magics.model_arguments import model_references
 from mlmagic.magics.options import Arguments, argument, models, number, out, pairs
 from mlmagic.magics.script_selection import chosen_script, script_options
@@ -221,7 +221,7 @@ class EndpointMagics(FollowingMagics):
                 request,
                 traffic_percentile=args.traffic,
                 overwrite=args.overwrite,
-                notify=notes.append,
+                notify=noted_in(notes),
             ),
             notes,
             args,
@@ -239,7 +239,7 @@ class EndpointMagics(FollowingMagics):
         request = self._changes(endpoint.default.service, args, notes)
         record = self.follow(
             lambda: engine.endpoints.create_version(
-                name, version, request, _marks(args), notify=notes.append
+                name, version, request, _marks(args), notify=noted_in(notes)
             ),
             notes,
             args,
@@ -255,7 +255,7 @@ class EndpointMagics(FollowingMagics):
         request = self._changes(service, args, notes)
         record = self.follow(
             lambda: engine.endpoints.update_version(
-                name, version, request, _marks(args), notify=notes.append
+                name, version, request, _marks(args), notify=noted_in(notes)
             ),
             notes,
             args,

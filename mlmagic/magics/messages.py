@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from IPython.display import display
 
+from mlmagic.core.notify import Notify, Progress
 from mlmagic.magics.options import Help, help_sections, usage
 
 
@@ -13,6 +14,18 @@ def show_message(text: str) -> None:
     from mlmagic.widgets.html import FONT, escape
 
     display(Card(f'<div style="{FONT}">{escape(text)}</div>', text))
+
+
+def noted_in(notes: list[str]) -> Notify:
+    """What keeps lines for the card of a service, and shows those about progress at once."""
+
+    def note(line: str) -> None:
+        if isinstance(line, Progress):
+            show_message(line)
+        else:
+            notes.append(line)
+
+    return note
 
 
 def show_help(wanted: Help, *, in_notebook: bool) -> None:

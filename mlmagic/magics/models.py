@@ -11,11 +11,23 @@ from IPython.core.magic import line_magic, magics_class
 from mlmagic.core.arguments import Group
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.model import ModelDescription, ModelFilter
+from mlmagic.core.registration_arguments import TABLE
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.live_widgets import show_models
 from mlmagic.magics.messages import show_message
 from mlmagic.magics.model_arguments import find_model, read_sample
-from mlmagic.magics.options import Arguments, argument, data, labels, number, out, pairs, thing
+from mlmagic.magics.options import (
+    OPTIONS,
+    Arguments,
+    argument,
+    data,
+    labels,
+    number,
+    out,
+    pairs,
+    thing,
+    with_rows,
+)
 from mlmagic.targets.local import zygote
 
 _NEEDS = "Resources"
@@ -74,6 +86,7 @@ class ModelMagics(SessionMagics):
         group=_NEEDS,
     )
     @argument("--gpu", type=number("gpu", int), metavar="COUNT", help="GPUs that it needs.", group=_NEEDS)
+    @with_rows(TABLE, OPTIONS)
     @out("the model")
     def register(self, args: Arguments) -> Any:
         """Register a model: a live object, a file or a folder becomes the next version of its name.
@@ -101,6 +114,7 @@ class ModelMagics(SessionMagics):
             sample_output=read_sample(args.sample_output, self.session.namespace),
             resource_configuration=resources,
             definitions=definitions_of(model, self.session.namespace, self.session.history(), show_message),
+            compile=args.compile,
         )
         engine = self.session.engine
         record = engine.models.register(model, details, child_paths=args.child_path, notify=show_message)

@@ -261,9 +261,10 @@ def _loader(name: str, path: Path) -> SourceFileLoader | None:
     if not os.environ.get(COMPILED_MODELS):
         return None
     from mlmagic.scoring.compiled.hooks import install as use_compiled_models
-    from mlmagic.scoring.compiled.script_imports import ScriptLoader
+    from mlmagic.scoring.compiled.script_imports import ScriptLoader, names_in
 
-    return ScriptLoader(name, str(path)) if use_compiled_models(Path(os.environ[COMPILED_MODELS])) else None
+    has_models = use_compiled_models(Path(os.environ[COMPILED_MODELS]), names_in(path))
+    return ScriptLoader(name, str(path)) if has_models else None
 
 
 def _define_for_pickles(path: Path) -> None:

@@ -108,9 +108,13 @@ class Model(ModelAttributes):
         sample_input_dataset: Any = None,
         sample_output_dataset: Any = None,
         resource_configuration: ResourceConfiguration | None = None,
+        *,
+        compile: bool = False,
     ) -> Model:
         """Register a file or folder as the next version of ``model_name``.
 
+        ``compile`` is mlmagic's own: a scikit-learn, XGBoost or LightGBM estimator in a pickle is compiled to
+        ONNX, and served so if that is proven equal. `compilation` has the result.
         ``model_path`` may be MLflow's: ``runs:/RUN_ID/PATH`` or ``models:/NAME/VERSION``.
         """
         given = locals()
@@ -287,18 +291,22 @@ class Model(ModelAttributes):
         kind: str | None = None,
         nearest: bool = True,
         test: bool = False,
+        compile: bool | None = None,
     ) -> packages.ModelPackage:
         """Package models and their script as an image, or as a folder with ``generate_dockerfile``.
 
         ``kind`` is mlmagic's own: image, folder, zip, iot-edge, kubernetes, kserve, knative or azureml-v2.
         ``nearest=False`` refuses an environment whose Python or pins cannot be installed, instead of using
         the nearest versions. ``test`` starts the package once, in a clean environment, before it is
-        written. Returns at once, see `ModelPackage.wait_for_creation`. Source: Model.package of
-        azureml-core 1.61.
+        written. ``compile`` compiles the models to ONNX, or refuses those that were registered so. Returns
+        at once, see `ModelPackage.wait_for_creation`. Source: Model.package of azureml-core 1.61.
         """
         wanted = kind or ("folder" if generate_dockerfile else "image")
         return packages.begin(
-            workspace, models, inference_config, wanted, image_name, image_label, nearest=nearest, test=test
+            *(workspace, models, inference_config, wanted, image_name, image_label),
+            nearest=nearest,
+            test=test,
+            compile=compile,
         )
 
     @staticmethod

@@ -30,6 +30,7 @@ def register_model(
     child_paths: Sequence[str] | None = None,
     run_id: str = "",
     experiment_name: str = "",
+    compile: bool = False,
 ) -> Any:
     """Register a file or folder as the next version of ``model_name``; returns the `Model`.
 
@@ -52,6 +53,7 @@ def register_model(
         experiment_name=experiment_name,
         definitions=_definitions_of_notebook(path),
         datasets=tuple((scenario, dataset_id(dataset)) for scenario, dataset in datasets or ()),
+        compile=compile,
     )
     return workspace.model_of(
         workspace.engine.models.register(path, details, child_paths=child_paths, notify=show_line)

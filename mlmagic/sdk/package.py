@@ -158,10 +158,11 @@ def begin(
     *,
     nearest: bool,
     test: bool = False,
+    compile: bool | None = None,
 ) -> ModelPackage:
     """Start to build a package; see `mlmagic.sdk.model.Model.package`."""
     engine = workspace.engine
-    config, script = DeploymentConfig(), inference_config
+    config, script = DeploymentConfig(compile=compile), inference_config
     if isinstance(script, InferenceConfig):
         script, config = script.for_engine(config)
     named = tuple(engine.models.get(reference).id for reference in model_ids(engine, models))

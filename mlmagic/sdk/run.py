@@ -302,9 +302,14 @@ class Run(RecordedRun):
         sample_input_dataset: Any = None,
         sample_output_dataset: Any = None,
         resource_configuration: ResourceConfiguration | None = None,
+        *,
+        compile: bool = False,
         **more: Any,
     ) -> Any:
-        """Register its files at ``model_path`` (default: the file or folder ``model_name``) as a model."""
+        """Register its files at ``model_path`` (default: the file or folder ``model_name``) as a model.
+
+        ``compile`` is as for `Model.register`.
+        """
         given = {
             name: value for name, value in locals().items() if name not in ("self", "model_path", "more")
         }

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from mlmagic.core import advice
+from mlmagic.core.compiled_models import lines_of, words_of
 from mlmagic.core.events import Event
 from mlmagic.core.model import Model
 from mlmagic.core.webservice import State, Webservice
@@ -43,6 +44,7 @@ def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
     rows = [
         ("Endpoint", endpoint),
         ("Models", escape(", ".join(service.models) or "none")),
+        *(("Compilation", escape(line)) for line in lines_of(service.compiled)),
         ("Target", escape(f"{service.target}, revision {service.revision}")),
         *([("Status", escape(status(service)))] if status(service) else []),
         *(("Note", escape(note)) for note in notes),
@@ -55,7 +57,9 @@ def service_card(service: Webservice, notes: Sequence[str] = ()) -> Card:
         f'<div role="status">{head}</div>'
         f"{html.terms(rows)}{html.pre(quoted) if quoted else ''}</div>"
     )
-    text = "\n".join([service_text(service), *(f"  {note}" for note in notes)])
+    text = "\n".join(
+        [service_text(service), *(f"  {note}" for note in (*lines_of(service.compiled), *notes))]
+    )
     return Card(markup, f"{text}\n{quoted}" if quoted else text)
 
 
@@ -150,10 +154,19 @@ def cell(value: str) -> str:
 def models_listing(
     models: Sequence[Model], handle: Callable[[Model], ModelHandle], users: Callable[[Model], Sequence[str]]
 ) -> Listing:
-    """``%models``: name, version, framework, tags, size, time and the services that use it."""
+    """``%models``: a row of `model_row` for each; with what compiling gave, if any was compiled."""
     rows = [model_row(model, users(model)) for model in models]
+    headings: Sequence[str] = MODEL_HEADINGS
     handles = [handle(model) for model in models]
-    return Listing(handles, MODEL_HEADINGS, rows, models_caption(models), STATIC_MODELS)
+    if any(model.compiled for model in models):
+        headings = (*headings, "Compilation")
+        rows = [[*row, compilation_text(model)] for row, model in zip(rows, models, strict=True)]
+    return Listing(handles, headings, rows, models_caption(models), STATIC_MODELS)
+
+
+def compilation_text(model: Model) -> str:
+    """What compiling a model gave, in one line."""
+    return "; ".join(words_of(model.compiled)) or figures.NOT_KNOWN
 
 
 def models_caption(models: Sequence[Model]) -> str:

@@ -48,6 +48,8 @@ models = Table(
     Column("created_time", Float, nullable=False),
     Column("details", record(), nullable=False),
     Column("files", record(), nullable=False),
+    # What compiling its files to ONNX gave; NULL: nobody has compiled it.
+    Column("compiled", record()),
 )
 
 # Which files a model or a revision needs.
@@ -89,6 +91,7 @@ services = Table(
     Column("description", prose(), nullable=False, default=""),
     Column("stats", record(), nullable=False),
     Column("replacements", record()),
+    Column("compiled", record()),
     # NULL: one, or as many as an autoscaler wants.
     Column("replicas", Integer),
     # The versions of an endpoint; NULL for a service that answers by itself.
@@ -112,6 +115,8 @@ revisions = Table(
     Column("files", record(), nullable=False),
     Column("config", record(), nullable=False),
     Column("python", prose(), nullable=False),
+    # What it serves of its models as compiled to ONNX; NULL: nothing.
+    Column("compiled", record()),
     # Unknown for those that earlier versions have recorded.
     Column("created_time", Float),
     # When it was Healthy for the first time; NULL: never.
@@ -401,6 +406,14 @@ def m014_endpoints(connection: Connection) -> None:
 def m015_alerts(connection: Connection) -> None:
     for table in (alert_rules, alerts):
         table.create(connection, checkfirst=True)
+
+
+@migration
+def m016_compiled_models(connection: Connection) -> None:
+    for table in (models, services, revisions):
+        if "compiled" not in {column["name"] for column in inspect(connection).get_columns(table.name)}:
+            added = CreateColumn(table.c.compiled).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {added}"))
 
 
 def now(connection: Connection) -> float:

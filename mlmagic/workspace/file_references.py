@@ -22,9 +22,14 @@ def refer(tx: Connection, holder: str, files: Iterable[StoredFile]) -> None:
         tx.execute(insert(references), [{"digest": digest, "holder": holder} for digest in digests])
 
 
+def held_by(tx: Connection, holder: str) -> set[str]:
+    """The files that ``holder`` needs."""
+    return set(tx.scalars(select(references.c.digest).where(references.c.holder == holder)))
+
+
 def release(tx: Connection, holder: str) -> None:
     """Record that ``holder`` needs no file any more."""
-    held = set(tx.scalars(select(references.c.digest).where(references.c.holder == holder)))
+    held = held_by(tx, holder)
     tx.execute(delete(references).where(references.c.holder == holder))
     known = set(tx.scalars(select(unreferenced.c.digest)))
     lost = [{"digest": digest} for digest in sorted(held - known) if not is_referenced(tx, digest)]

@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -184,6 +185,12 @@ class Intake:
         temporary = self._folder / uuid.uuid4().hex
         digest, size = write_and_hash(content, temporary)
         return self._keep(temporary, StoredFile(path, digest, size))
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder to work in, which is removed with its block; after a kill, with the intake."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            yield Path(folder)
 
     def copy_out(self, files: Iterable[StoredFile], folder: Path) -> None:
         """Copy some of the files taken into ``folder``."""

@@ -9,19 +9,26 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from mlmagic.core.compiled_models import of_record, to_record
 from mlmagic.core.configuration import ResourceConfiguration
 from mlmagic.core.events import EventKind, model_subject
-from mlmagic.core.model import Model, ModelDescription, ModelFilter, StoredFile, check_labels
+from mlmagic.core.model import CompiledFile, Model, ModelDescription, ModelFilter, StoredFile, check_labels
 from mlmagic.core.names import ModelReference
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.workspace import events, follows
 from mlmagic.workspace.database import model_names, models, revisions, services
-from mlmagic.workspace.file_references import refer, release
+from mlmagic.workspace.file_references import held_by, refer, release
 
 
-def add(tx: Connection, details: ModelDescription, files: Iterable[StoredFile]) -> Model:
-    """Record the next version of a model."""
-    model = Model(details, _next_version(tx, details.name), tuple(files), time.time())
+def add(
+    tx: Connection,
+    details: ModelDescription,
+    files: Iterable[StoredFile],
+    compiled: Iterable[CompiledFile] = (),
+) -> Model:
+    """Record the next version of a model, with what compiling its files gave."""
+    version = _next_version(tx, details.name)
+    model = Model(details, version, tuple(files), time.time(), tuple(compiled))
     tx.execute(
         insert(models).values(
             name=model.name,
@@ -29,9 +36,11 @@ def add(tx: Connection, details: ModelDescription, files: Iterable[StoredFile]) 
             created_time=model.created_time,
             details=asdict(details),
             files=[asdict(file) for file in model.files],
+            compiled=to_record(model.compiled) or None,
         )
     )
     refer(tx, f"models/{model.id}", model.files)
+    refer(tx, _holder_of_parts(model), _parts(model.compiled))
     events.append(
         tx,
         EventKind.MODEL_REGISTERED,
@@ -114,6 +123,27 @@ def change(
     return now
 
 
+def note_compiled(tx: Connection, model_id: str, compiled: Iterable[CompiledFile]) -> Model:
+    """Record what compiling a model gave, instead of what is known so far.
+
+    The parts that it had are kept until it is deleted: revisions of services may use them.
+    """
+    model = replace(get(tx, ModelReference.parse(model_id)), compiled=tuple(compiled))
+    tx.execute(_row(update(models), model).values(compiled=to_record(model.compiled)))
+    holder = _holder_of_parts(model)
+    kept = held_by(tx, holder)
+    refer(tx, holder, [part for part in _parts(model.compiled) if part.digest not in kept])
+    return model
+
+
+def _holder_of_parts(model: Model) -> str:
+    return f"models/{model.id}/compiled"
+
+
+def _parts(compiled: Iterable[CompiledFile]) -> list[StoredFile]:
+    return [part for each in compiled for part in each.parts]
+
+
 def remove(tx: Connection, reference: ModelReference) -> Model:
     """Delete one version; returns what it was.
 
@@ -127,7 +157,8 @@ def remove(tx: Connection, reference: ModelReference) -> Model:
             hint=f"Delete or update {'them' if len(users) > 1 else 'it'} first.",
         )
     tx.execute(_row(delete(models), model))
-    release(tx, f"models/{model.id}")
+    for holder in (f"models/{model.id}", _holder_of_parts(model)):
+        release(tx, holder)
     events.append(tx, EventKind.MODEL_DELETED, model_subject(model.id), f"deleted {model.id}")
     return model
 
@@ -179,7 +210,8 @@ def _model(row: Any) -> Model:
     details = ModelDescription(
         **values, resource_configuration=ResourceConfiguration(**resources) if resources else None
     )
-    return Model(details, row.version, tuple(StoredFile(**file) for file in row.files), row.created_time)
+    files = tuple(StoredFile(**file) for file in row.files)
+    return Model(details, row.version, files, row.created_time, of_record(row.compiled))
 
 
 def _spans(versions: Iterable[int]) -> str:

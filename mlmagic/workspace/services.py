@@ -21,6 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from mlmagic.core import advice
+from mlmagic.core.compiled_models import of_records, to_records
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.endpoint import Endpoint, VersionFigures
 from mlmagic.core.events import EventKind, service_subject
@@ -76,6 +77,7 @@ def create(
             description=config.description,
             stats={},
             replacements=[asdict(each) for each in revision.replacements],
+            compiled=to_records(revision.compiled),
             replicas=config.num_replicas,
             retiring=[],
             lease_holder=holder,
@@ -132,6 +134,7 @@ def revise(
         error=None,
         restarts=0,
         replacements=[asdict(each) for each in revision.replacements],
+        compiled=to_records(revision.compiled),
         replicas=revision.config.num_replicas,
         words=f"{operation} requested",
         machine=machine or service.machine,
@@ -171,6 +174,7 @@ def take_back(tx: Connection, service: Webservice, superseded: Mapping[str, Any]
         revision=service.serving,
         models=list(previous.models),
         replacements=[asdict(each) for each in previous.replacements],
+        compiled=to_records(previous.compiled),
         replicas=previous.config.num_replicas,
         state=State.HEALTHY.value,
         words=f"revision {service.serving} keeps serving",
@@ -257,6 +261,7 @@ def revision_of(row: Any) -> Revision:
         tuple(StoredFile(**file) for file in row.files),
         _configuration(row.config),
         row.python,
+        of_records(row.compiled),
     )
 
 
@@ -468,6 +473,7 @@ def _add_revision(
             files=[asdict(file) for file in revision.files],
             config=asdict(revision.config.without_keys()),
             python=revision.python,
+            compiled=to_records(revision.compiled),
             created_time=time.time(),
             change=change,
             rollback_of=rollback_of,
@@ -504,6 +510,7 @@ def _service(row: Any) -> Webservice:
             "state": State(values["state"]),
             "models": tuple(values["models"]),
             "replacements": tuple(map(replacement_of, values["replacements"] or ())),
+            "compiled": of_records(values["compiled"]),
             "retiring": tuple(Retiring(**record) for record in values["retiring"]),
             "endpoint": Endpoint.of_record(values["endpoint"]) if values["endpoint"] else None,
             "version_figures": {

@@ -22,6 +22,8 @@ from mlmagic.workspace.database import services as table
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
 from tests.support.engines import ON_FAKE, MakeEngine, script
+from tests.support.entry_scripts import inline
+from tests.support.estimators import BODY, SERVES_RIDGE, ridge
 from tests.support.postgresql import Server
 from tests.support.processes import daemons_of
 from tests.support.waiting import wait_for
@@ -91,6 +93,25 @@ def test_a_model_registered_on_one_machine_is_served_on_another(location: Locati
     assert (folder / "model.bin").read_bytes() == b"model"
     there.services.delete("svc")
     here.models.delete("m:1")
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+    here.close()
+    there.close()
+
+
+def test_a_model_compiled_on_one_machine_is_served_compiled_on_another(
+    location: Location, tmp_path: Path
+) -> None:
+    files_url = (tmp_path / "store").as_uri()
+    here, there = (
+        Engine(replace(location, folder=tmp_path / name, files_url=files_url), use_daemon=False)
+        for name in ("here", "there")
+    )
+    model = here.models.register(ridge(tmp_path), ModelDescription("ridge", compile=True))
+    there.services.wait(there.services.deploy("svc", ["ridge"], inline(SERVES_RIDGE), ON_LOCAL))
+    assert there.requests.score("svc", BODY)["scikit-learn"] is False
+    assert here.services.get("svc").compiled == {"ridge:1": model.compiled}
+    there.services.delete("svc")
+    here.models.delete("ridge:1")
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
     here.close()
     there.close()

@@ -10,13 +10,14 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mlmagic.capture.entry import ENTRY
 from mlmagic.capture.modules import installed_modules
 from mlmagic.core.batch import BatchPlan, Tally
+from mlmagic.core.compiled_models import COMPILED_FOLDER, Compiled, chosen, has_parts, modules_to_import
 from mlmagic.core.configuration import InferenceConfig
 from mlmagic.core.environment import needs_of
 from mlmagic.core.mini_batches import MiniBatch
@@ -33,7 +34,7 @@ from mlmagic.engine.environments.builds import build_and_wait
 from mlmagic.engine.environments.runtime import choose
 from mlmagic.engine.environments.store import Store
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.requirements import completed
+from mlmagic.engine.requirements import completed, with_compiled
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.services.temporary_work import TemporaryWork
 from mlmagic.scoring.telemetry.job_spans import JobSpans, Work
@@ -76,6 +77,8 @@ class _Script:
     model_dir: str
     """AZUREML_MODEL_DIR, relative to the folder."""
     is_served: bool
+    compiled: Compiled = field(default_factory=dict)
+    """What compiling its models gave, where it uses that."""
 
 
 class Batch:
@@ -155,11 +158,13 @@ class Batch:
             used = self._models.find_all(scored.models)
         else:
             used = self._named_models(folder / "app", plan.arguments)
+        compiled = scored.revision.compiled if scored.revision is not None else chosen(used, None)
+        staging.lay_out_compiled(self._memory, compiled, folder)
         model_dir = staging.lay_out_models(self._memory, used, folder)
         if model_dir is None or not scored.is_served:
             model_dir = str(folder / "azureml-models")
         Path(model_dir).mkdir(parents=True, exist_ok=True)
-        return _Script(inference, files, used, os.path.relpath(model_dir, folder), scored.is_served)
+        return _Script(inference, files, used, os.path.relpath(model_dir, folder), scored.is_served, compiled)
 
     def _stage(
         self, plan: BatchPlan, script: _Script, folder: Path, log_folder: Path, *, is_local: bool
@@ -181,6 +186,7 @@ class Batch:
             max(1, (os.cpu_count() or 1) // plan.processes),
             script.is_served,
             models=script.model_dir,
+            compiled=COMPILED_FOLDER if has_parts(script.compiled) else "",
         )
         stage.mark()
         return stage
@@ -191,6 +197,7 @@ class Batch:
         needs = needs_of(inference.environment)
         if script.is_served:
             needs = completed(needs, inference, script.used, self._memory.files)
+        needs = with_compiled(needs, script.compiled)
         runtime = choose(needs, Store(), nearest=True, notify=silent)
         ready = build_and_wait(runtime.python, inference.environment, folder, silent)
         return ready.python, ready.server_path
@@ -228,9 +235,9 @@ def _span(script: _Script, batches: Sequence[MiniBatch]) -> Iterator[Work]:
 
 def _libraries(script: _Script, folder: Path, batches: Sequence[MiniBatch]) -> tuple[str, ...]:
     """The libraries that the script's processes will import."""
-    found = {*script.inference.modules, *(name for model in script.used for name in model.details.modules)}
     source = (folder / "app" / script.inference.entry_script).read_text(encoding="utf-8")
-    found.update(installed_modules(source))
+    named = {*script.inference.modules, *installed_modules(source)}
+    found = set(modules_to_import(named, script.used, script.compiled))
     if any("slices" in batch.task for batch in batches):
         found.update(("pandas", "pyarrow.parquet"))
     return tuple(sorted(found))

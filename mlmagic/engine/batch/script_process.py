@@ -17,6 +17,7 @@ from typing import Any
 from mlmagic.engine.batch.forks import ForkedProcess, zygote_for
 from mlmagic.engine.batch.stage import Stage
 from mlmagic.errors import LaunchFailed, ScriptError
+from mlmagic.scoring.environment import COMPILED_MODELS
 from mlmagic.targets.local.zygote import Refused, Zygote
 from mlmagic.targets.python_path import python_path
 
@@ -44,14 +45,16 @@ def modules_of(stage: Stage) -> list[str]:
     return ["mlmagic.scoring.batch.__main__", *stage.modules]
 
 
-def variables_of(stage: Stage) -> dict[str, str]:
-    """The environment variables of the process."""
+def variables_of(stage: Stage, folder: Path) -> dict[str, str]:
+    """The environment variables of the process, for a stage that is laid out in ``folder``."""
+    compiled = {COMPILED_MODELS: str(folder / stage.compiled)} if stage.compiled else {}
     return {
         **{name: str(stage.cores) for name in _THREADS},
         **os.environ,
         **stage.variables,
         "PYTHONPATH": stage.server_path or python_path(),
         "PYTHONUNBUFFERED": "1",
+        **compiled,
     }
 
 
@@ -60,14 +63,14 @@ def warm(stage: Stage) -> bool:
 
     Raises `OSError` if it cannot be started.
     """
-    zygote = _zygote(stage)
+    zygote = _zygote(stage, Path(stage.folder))
     if zygote is not None:
         zygote.warm(modules_of(stage))
     return zygote is not None
 
 
-def _zygote(stage: Stage) -> Zygote | None:
-    return zygote_for(variables_of(stage)) if stage.interpreter() == sys.executable else None
+def _zygote(stage: Stage, folder: Path) -> Zygote | None:
+    return zygote_for(variables_of(stage, folder)) if stage.interpreter() == sys.executable else None
 
 
 class ScriptProcess:
@@ -169,8 +172,9 @@ def _started(
     stage: Stage, folder: Path, log: Path, pipes: tuple[int, int]
 ) -> subprocess.Popen[bytes] | ForkedProcess:
     """A process with these pipes for input and output: a fork of the zygote, if that is possible."""
-    arguments, variables, place = arguments_of(stage, folder), variables_of(stage), folder / stage.app
-    zygote = _zygote(stage)
+    variables = variables_of(stage, folder)
+    arguments, place = arguments_of(stage, folder), folder / stage.app
+    zygote = _zygote(stage, folder)
     if zygote is not None:
         with contextlib.suppress(Refused):
             pid = zygote.fork_for_batch(arguments, modules_of(stage), variables, str(place), log, pipes)

@@ -47,6 +47,8 @@ class Stage:
     app: str = "app"
     models: str = "azureml-models"
     """The source directory, and AZUREML_MODEL_DIR, below ``folder``."""
+    compiled: str = ""
+    """The folder of the parts of compiled models, below ``folder``; empty without any."""
 
     def mark(self) -> None:
         """Have the processes on this machine, and others that share the folder, find it."""

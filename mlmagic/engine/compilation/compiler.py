@@ -203,7 +203,10 @@ def _written(
     feed = model.reader(name)(usual)
     if feed is None:
         raise NotEqual(f"The compiled model does not take the rows of {name}().")
-    found = compute(feed)
+    try:
+        found = compute(feed)
+    except Exception as error:
+        raise Unsupported(f"onnxruntime cannot run its graph: {str(error)[:200]}") from error
     if not hasattr(found, "shape"):
         raise NotEqual(f"{name}() of the compiled model returns a {type(found).__name__}.")
     graph = finished(graph, expected, found.shape[1] if found.ndim == 2 else None)

@@ -9,7 +9,12 @@ from typing import Any
 
 import numpy
 
-from mlmagic.engine.compilation import imputer_converter, tree_converters
+from mlmagic.engine.compilation import (
+    imputer_converter,
+    linear_converter,
+    neighbors_converter,
+    tree_converters,
+)
 from mlmagic.engine.compilation.features import Features
 from mlmagic.engine.compilation.tree_sources import Unsupported, ensemble_of
 from mlmagic.engine.compilation.trees import unmarked
@@ -45,7 +50,8 @@ def graphs(estimator: Any, features: Features, dtype: str) -> Iterator[tuple[str
     A method that cannot be converted is left out, except for the first.
     """
     tree_converters.register({name for name in ("sklearn", "xgboost", "lightgbm") if name in sys.modules})
-    imputer_converter.register()
+    for each in (imputer_converter, linear_converter, neighbors_converter):
+        each.register()
     methods = methods_of(estimator)
     if not methods:
         raise Unsupported(f"A {type(estimator).__name__} has none of the methods {', '.join(METHODS)}.")

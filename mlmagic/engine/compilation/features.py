@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy
 
-from mlmagic.engine.compilation.tree_sources import Unsupported, ensemble_of
+from mlmagic.engine.compilation.thresholds import thresholds_of
+from mlmagic.engine.compilation.tree_sources import Unsupported
 
 DEFAULT_RANGE = (-3.0, 3.0)
 SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")
@@ -32,7 +33,7 @@ class Features:
     """The columns whose other values are an error."""
     ranges: dict[int, tuple[float, float]] = field(default_factory=dict)
     thresholds: dict[int, Any] = field(default_factory=dict)
-    """Of trees: values on whose two sides the prediction differs."""
+    """Values on whose two sides the prediction jumps."""
     sample: Any = None
     """An array or a table."""
 
@@ -128,18 +129,16 @@ def _look(estimator: Any, places: list[int], found: Features) -> None:
     for place, low, high in _ranges(estimator):
         if place < len(places):
             _widen(found, places[place], low, high)
-    if (trees := ensemble_of(estimator)) is not None:
-        _look_at_trees(trees, places, found)
+    _look_at_thresholds(estimator, places, found)
 
 
 def _look_at_steps(steps: list[Any], places: list[int], found: Features) -> None:
     """Collect what the steps know whose columns are those of the input."""
     scalers = list[Any]()
     for step in steps:
-        trees = ensemble_of(step) if scalers else None
-        if trees is not None:
-            _look_at_trees(trees, places, found, scalers)
-        if not scalers:
+        if scalers:
+            _look_at_thresholds(step, places, found, scalers)
+        else:
             _look(step, places, found)
         if type(step).__name__ in SCALERS:
             scalers.append(step)
@@ -190,22 +189,17 @@ def _ranges(estimator: Any) -> Iterator[tuple[int, float, float]]:
         yield from zip(range(len(low)), low, high, strict=True)
 
 
-def _look_at_trees(trees: Any, places: list[int], found: Features, scalers: Sequence[Any] = ()) -> None:
-    """Collect the thresholds of trees, which get their columns from ``scalers``."""
-    inner = [(tree, numpy.asarray(tree.left) != -1) for _, tree in trees.trees]
-    features = numpy.concatenate([numpy.asarray(tree.feature)[split] for tree, split in inner])
-    thresholds = numpy.concatenate([numpy.asarray(tree.threshold)[split] for tree, split in inner])
-    for feature in numpy.unique(features):
-        values = numpy.unique(thresholds[features == feature].astype(float))
-        # scikit-learn has an infinite threshold where only NaN goes the other way.
-        values = values[numpy.isfinite(values)]
+def _look_at_thresholds(
+    estimator: Any, places: list[int], found: Features, scalers: Sequence[Any] = ()
+) -> None:
+    """Collect the thresholds of an estimator, which gets its columns from ``scalers``."""
+    for column, values in thresholds_of(estimator).items():
         for scaler in reversed(scalers):
             table = numpy.zeros((len(values), len(places)))
-            table[:, feature] = values
-            values = scaler.inverse_transform(table)[:, feature]
-        if len(values):
-            found.thresholds[places[feature]] = values
-            _widen(found, places[feature], values.min(), values.max())
+            table[:, column] = values
+            values = scaler.inverse_transform(table)[:, column]
+        found.thresholds[places[column]] = values
+        _widen(found, places[column], values.min(), values.max())
 
 
 def _widen(found: Features, place: int, low: float, high: float) -> None:

@@ -34,6 +34,11 @@ class GraphNodes:
             options["op_version"] = version
         self._container.add_node(kind, list(inputs), [output], name=name, op_domain=domain, **options)
 
+    @staticmethod
+    def labels(classes: Any) -> Any:
+        """Labels as a graph can hold them; the output is converted to the type of the estimator's."""
+        return classes if classes.dtype.kind in "OU" else classes.astype(numpy.int64)
+
     def constant(self, value: Any) -> str:
         """Add a constant; returns its name."""
         from onnx import helper

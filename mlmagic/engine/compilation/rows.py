@@ -44,7 +44,7 @@ def groups(features: Features) -> Iterator[Group]:
         "zeros": numpy.zeros((1, features.width)),
     }
     if features.thresholds:
-        made["rows at the thresholds of the trees"] = _at_thresholds(features, random)
+        made["rows at the thresholds"] = _at_thresholds(features, random)
     for name, rows in made.items():
         yield Group(name, _made(features, rows, random))
     if features.columns and not features.by_column:

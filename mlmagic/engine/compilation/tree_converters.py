@@ -21,6 +21,8 @@ CLASSES = {
     "lightgbm": "LGBM",
 }
 """The estimators, without ``Classifier`` and ``Regressor``."""
+_SINGLE, _INTEGER, _DOUBLE = 1, 7, 11
+"""The numbers of these types in ONNX."""
 
 
 def register(packages: set[str]) -> None:
@@ -45,11 +47,13 @@ def register(packages: set[str]) -> None:
 
 
 def _regressor_shapes(operator: Any) -> None:
-    operator.outputs[0].type = _tensor(operator, [operator.inputs[0].get_first_dimension(), 1])
+    from skl2onnx.common.data_types import DoubleTensorType
+
+    operator.outputs[0].type = DoubleTensorType([operator.inputs[0].get_first_dimension(), 1])
 
 
 def _classifier_shapes(operator: Any) -> None:
-    from skl2onnx.common.data_types import Int64TensorType, StringTensorType
+    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
 
     rows = operator.inputs[0].get_first_dimension()
     classes = operator.raw_operator.classes_
@@ -58,14 +62,7 @@ def _classifier_shapes(operator: Any) -> None:
     found = _ensemble(operator)
     options = operator.scope_inst.get_options(operator.raw_operator, {"raw_scores": False})
     is_one_sum = found.targets == 1 and options.get("raw_scores", False)
-    operator.outputs[1].type = _tensor(operator, [rows, 1 if is_one_sum else len(classes)])
-
-
-def _tensor(operator: Any, shape: list[Any]) -> Any:
-    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
-
-    found = _ensemble(operator)
-    return (DoubleTensorType if found.precision is numpy.float64 else FloatTensorType)(shape)
+    operator.outputs[1].type = DoubleTensorType([rows, 1 if is_one_sum else len(classes)])
 
 
 def _ensemble(operator: Any) -> Ensemble:
@@ -89,20 +86,20 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         values = graph.add("Where", near, graph.constant(found.precision(0)), values)
     attributes = ensemble(found.trees, found.targets, found.precision, found.mode)
     total = graph.add("TreeEnsemble", values, domain=MARK, version=1, **attributes)
+    if exact != _DOUBLE:  # the functions of single precision differ from library to library
+        total = graph.add("Cast", total, to=_DOUBLE)
     if not hasattr(estimator, "classes_"):
         _end(graph, operator.outputs[0].full_name, total, found)
         return
     label, scores = (each.full_name for each in operator.outputs)
     raw = container.get_options(estimator, {"raw_scores": False}).get("raw_scores", False)
     place = _probabilities(graph, scores, total, found, is_raw=raw)
-    classes = estimator.classes_
-    kept = classes if classes.dtype.kind in "OU" else classes.astype(numpy.int64)
-    graph.to(label, "Gather", graph.constant(kept), place, axis=0)
+    graph.to(label, "Gather", graph.constant(graph.labels(estimator.classes_)), place, axis=0)
 
 
 def _end(graph: GraphNodes, output: str, total: str, found: Ensemble) -> None:
     if found.end == "mean":
-        graph.to(output, "Div", total, graph.constant(found.precision(found.count)))
+        graph.to(output, "Div", total, graph.constant(float(found.count)))
     else:
         graph.to(output, {"identity": "Identity", "exp": "Exp"}[found.end], total)
 
@@ -112,18 +109,18 @@ def _probabilities(graph: GraphNodes, output: str, total: str, found: Ensemble, 
     if found.end in ("mean", "identity"):
         _end(graph, output, total, found)
         return graph.add("ArgMax", output, axis=1, keepdims=0)
+    if is_raw:
+        graph.to(output, "Identity", total)
     if found.end == "softmax":
-        if is_raw:
-            graph.to(output, "Identity", total)
-        else:
+        if not is_raw:
             graph.to(output, "Softmax", total, axis=1)
         return graph.add("ArgMax", total, axis=1, keepdims=0)
     positive = graph.add("Sigmoid", total)
-    if is_raw:
-        graph.to(output, "Identity", total)
-    else:
-        one = graph.constant(found.precision(1))
-        graph.to(output, "Concat", graph.add("Sub", one, positive), positive, axis=1)
+    if not is_raw:
+        graph.to(output, "Concat", graph.add("Sub", graph.constant(1.0), positive), positive, axis=1)
+    values, limit = total, graph.constant(0.0)
+    if found.precision is numpy.float32:  # XGBoost compares the probability, which it has rounded
+        values, limit = graph.add("Cast", positive, to=_SINGLE), graph.constant(numpy.float32(0.5))
     compared = "GreaterOrEqual" if found.zero_is_positive else "Greater"
-    flat = graph.add("Reshape", total, graph.constant(numpy.array([-1], numpy.int64)))
-    return graph.add("Cast", graph.add(compared, flat, graph.constant(found.precision(0))), to=7)
+    flat = graph.add("Reshape", values, graph.constant(numpy.array([-1], numpy.int64)))
+    return graph.add("Cast", graph.add(compared, flat, limit), to=_INTEGER)

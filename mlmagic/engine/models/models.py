@@ -11,7 +11,7 @@ from mlmagic.core.model import Model, ModelDescription, ModelFilter
 from mlmagic.core.names import ModelReference
 from mlmagic.core.notify import Notify, silent
 from mlmagic.engine.environments.runtime import Runtime
-from mlmagic.engine.models import registration
+from mlmagic.engine.models import compilation, registration
 from mlmagic.errors import AlreadyExists, UsageError
 from mlmagic.workspace import models
 from mlmagic.workspace.given_notices import is_first_time
@@ -34,7 +34,13 @@ class Models:
         child_paths: Iterable[str] | None = None,
         notify: Notify = silent,
     ) -> Model:
-        """Register a file, a folder (``str`` or path) or a live object as the next version of its name."""
+        """Register a file, a folder (``str`` or path) or a live object as the next version of its name.
+
+        If ``details`` want it compiled, it is compiled first; ``notify`` gets the result. A model that cannot
+        be compiled is registered all the same.
+        """
+        if details.compile:
+            compilation.check_installed()
         with self._memory.files.intake() as intake:
             if isinstance(model, str | os.PathLike):
                 details, files = registration.take_path(
@@ -44,10 +50,11 @@ class Models:
                 raise UsageError("child_paths need a folder, and the model is a live object")
             else:
                 details, files = registration.take_object(intake, details, model)
+            compiled = compilation.compile_files(intake, details, files, notify) if details.compile else ()
             intake.send()
             with self._memory.writing() as tx:
                 intake.publish()
-                registered = models.add(tx, details, files)
+                registered = models.add(tx, details, files, compiled)
         self._warn_of_pickles(registered, notify)
         self._on_news()
         return registered
@@ -94,6 +101,35 @@ class Models:
         """The models called ``name`` or ``name:version``, each once; raises `NotFound`."""
         with self._memory.reading() as tx:
             return [models.get(tx, _reference(name)) for name in dict.fromkeys(names)]
+
+    def compiled(
+        self, used: Sequence[Model], compile: bool | None, notify: Notify = silent
+    ) -> Sequence[Model]:
+        """The models of a deployment, those that it wants compiled with what that gave.
+
+        ``compile`` is as in its configuration: True compiles the models that are not compiled yet, and keeps
+        the result with them; None uses what was compiled at their registration.
+        """
+        if not compile:
+            return used
+        return [self._compile(model, notify) for model in used]
+
+    def _compile(self, model: Model, notify: Notify) -> Model:
+        """The model with what is compiled of it; a file that could not be compiled is tried again."""
+        with self._memory.files.intake() as intake:
+            compiled = compilation.compile_files(
+                *(intake, model.details, model.files, notify),
+                known=model.compiled,
+                lay_out=self._memory.files.lay_out,
+            )
+            if compiled == model.compiled:
+                return model
+            intake.send()
+            with self._memory.writing() as tx:
+                intake.publish()
+                noted = models.note_compiled(tx, model.id, compiled)
+        self._on_news()
+        return noted
 
     def report_mismatches(self, used: Sequence[Model], runtime: Runtime, notify: Notify) -> None:
         """Report library versions that differ between where a model was stored and where it will run."""

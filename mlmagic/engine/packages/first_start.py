@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from mlmagic.core.compiled_models import COMPILED_FOLDER
 from mlmagic.core.environment import EnvironmentNeeds
 from mlmagic.core.notify import Notify
 from mlmagic.core.webservice import ServiceSpec
@@ -69,6 +70,7 @@ def start_files(
         run_dir=str(folder),
         app_dir=str(folder / "azureml-app"),
         model_dir=models,
+        compiled_dir=str(folder / COMPILED_FOLDER) if plan.recipe.has_compiled else None,
         python=str(python),
         server_path=str(folder / "server"),
         config=spec.config.for_trial(LOCAL),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlmagic.core import advice
+from mlmagic.core.compiled_models import chosen
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import Registry
 from mlmagic.core.model import Model
@@ -95,10 +96,12 @@ class Packages:
 
         _check_kind(kind, config)
         config = _with_limit(config)
+        if kind is PackageKind.AZUREML_V2:
+            config = replace(config, compile=False)
         name = check_image_name(image_name or DEFAULT_NAME)
         if image_label is not None:
             check_image_label(image_label)
-        used = self._models.find_all(model_names)
+        used = self._models.compiled(self._models.find_all(model_names), config.compile, notify=note)
         inference = inference or self._scripts.no_code(model_names)
         check_known(inference, used, self._memory.files)
         accepted = nearest if config.nearest is None else config.nearest
@@ -119,7 +122,8 @@ class Packages:
         ):
             taken, inference = sources.take(intake, inference)
             intake.copy_out(taken, work.folder / "app")
-            spec = staging.scratch_spec(self._memory, work.folder, name, inference, used, config)
+            compiled = chosen(used, config.compile)
+            spec = staging.scratch_spec(self._memory, work.folder, name, inference, used, config, compiled)
             plan = pinned(build_plan(spec))
             if test and docker is None:
                 first_start.check_testable(plan)
@@ -262,6 +266,13 @@ _NO_IDLE_TIMEOUT = {
 
 def _check_kind(kind: PackageKind, config: DeploymentConfig) -> None:
     """Raises `InvalidConfig` for a setting that a package of this kind cannot carry."""
+    if kind is PackageKind.AZUREML_V2 and config.compile:
+        raise InvalidConfig(
+            "compile",
+            True,
+            f"cannot be in a package of the kind {kind}: the server of Azure ML v2 serves models as they are",
+            hint=Advice("Leave it out, or choose another {kind}.", kind=advice.argument("package_kind")),
+        )
     if kind in knative.FILES:
         knative.check_idle_timeout(kind, config)
     elif config.idle_timeout_seconds is not None:

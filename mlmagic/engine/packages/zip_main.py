@@ -47,6 +47,8 @@ def main() -> None:
     if settings["model_dir"] is not None:
         command += ["--model-dir", str(home / "azureml-models" / settings["model_dir"])]
     environment = {**settings["variables"], **os.environ, "PYTHONPATH": str(home / "server")}
+    if (home / "azureml-compiled").is_dir():
+        environment["MLMAGIC_COMPILED_MODELS"] = str(home / "azureml-compiled")
     os.execve(python, [*command, *sys.argv[1:]], environment)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mlmagic.core.compiled_models import chosen
 from mlmagic.core.configuration import DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import needs_of
 from mlmagic.core.names import ModelReference
@@ -25,7 +26,7 @@ from mlmagic.engine.environments.runtime import runtime_for
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.profiles.interleaving import interleaved
 from mlmagic.engine.profiles.trial import Trial
-from mlmagic.engine.requirements import completed
+from mlmagic.engine.requirements import completed, with_compiled
 from mlmagic.engine.scripts import sources
 from mlmagic.engine.scripts.scripts import Scripts
 from mlmagic.engine.services.temporary_work import TemporaryWork, WorkItem
@@ -98,7 +99,10 @@ class Profiles:
         used = self._models.find_all(model_names)
         notify(plan.duration_in_words)
         inference = inference or self._scripts.no_code(model_names)
+        held = _trial_config(config or DeploymentConfig(), plan)
+        compiled = chosen(used, held.compile)
         needs = completed(needs_of(inference.environment), inference, used, self._memory.files)
+        needs = with_compiled(needs, compiled)
         runtime = runtime_for(target, needs, notify, nearest=True)
         self._models.report_mismatches(used, runtime, notify)
         with (
@@ -114,9 +118,8 @@ class Profiles:
                 used_environment = with_replacements(inference.environment, ready.replacements)
                 inference = replace(inference, environment=used_environment)
             service = f"profile-{plan.name}"[:32].lower()
-            held = _trial_config(config or DeploymentConfig(), plan)
             spec = replace(
-                staging.scratch_spec(self._memory, folder, service, inference, used, held),
+                staging.scratch_spec(self._memory, folder, service, inference, used, held, compiled),
                 python=ready.python,
                 server_path=ready.server_path,
                 trial=True,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import advice
+from mlmagic.core.compiled_models import Compiled, chosen
 from mlmagic.core.configuration import ACCESS_FIELDS, DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import EnvironmentNeeds, needs_of
 from mlmagic.core.model import Model, added_properties
@@ -24,10 +25,11 @@ from mlmagic.engine import staging
 from mlmagic.engine.endpoints.networks import check_reachable_by
 from mlmagic.engine.environments.runtime import Runtime, runtime_for
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.requirements import check_known, completed
+from mlmagic.engine.requirements import check_known, completed, with_compiled
 from mlmagic.engine.scripts import no_code, sources
 from mlmagic.engine.scripts.script_imports import ScriptImports, recorded_imports
 from mlmagic.engine.services.collectors import check_azure_monitor, with_collector
+from mlmagic.engine.services.compiled_models import usable
 from mlmagic.engine.services.data_collection import check_collection
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.local_resources import (
@@ -109,7 +111,7 @@ class DeployRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentPlan:
-    """What is to be recorded: checked, and nothing written yet."""
+    """What is to be recorded: checked, and nothing of the service is written yet."""
 
     name: str
     models: tuple[Model, ...]
@@ -127,6 +129,8 @@ class DeploymentPlan:
     """The service whose values an update keeps, as it was when the update was planned."""
     rollback_of: int | None = None
     """The earlier revision that a rollback goes back to."""
+    compiled: Compiled = field(default_factory=dict)
+    """What compiling its models gave, where that is wanted."""
 
 
 class Deployments:
@@ -136,7 +140,10 @@ class Deployments:
         self._memory, self._targets, self._models, self._keys = memory, targets, models, keys
 
     def plan(self, request: DeployRequest, notify: Notify = silent) -> DeploymentPlan:
-        """Check a deploy; nothing is written."""
+        """Check a deploy; nothing of the service is written.
+
+        Models that it wants compiled are compiled, and keep the result.
+        """
         config = absolute_paths(request.config or DeploymentConfig())
         if request.sets_variables:
             variables = {**request.needs.variables, **config.environment_variables}
@@ -148,15 +155,18 @@ class Deployments:
         # Where the compute type chose the target, `placed` has said it.
         if request.config is not None and config.target == request.config.target:
             say_what_is_not_limited(config, DeploymentConfig(), target, notify)
-        used = self._models.find_all(request.models or ())
+        used: Sequence[Model] = self._models.find_all(request.models or ())
         inference = request.inference or _no_code(used, notify, request.environment)
         if request.environment is not None:
             inference = replace(inference, environment=request.environment)
         config = _accepting(config, request)
-        asked = replace(request, needs=completed(request.needs, inference, used, self._memory.files))
-        runtime = self._runtime(asked, config, target, used, notify)
-        inference = _noted(inference, runtime)
         existing = self._existing(request.name, overwrite=request.overwrite)
+        used = self._models.compiled(used, config.compile, notify)
+        compiled: Compiled = chosen(used, config.compile)
+        needs = with_compiled(completed(request.needs, inference, used, self._memory.files), compiled)
+        runtime = self._runtime(replace(request, needs=needs), config, target, used, notify)
+        compiled = usable(compiled, config.compile, runtime.versions, notify)
+        inference = _noted(inference, runtime)
         ends = existing is not None and existing.desired is Desired.DELETED
         same_target = existing is not None and existing.target == config.target
         port = staging.port_of(existing.url) if existing is not None and same_target else None
@@ -177,10 +187,11 @@ class Deployments:
             # or has failed is kept until its successor is recorded.
             revises=None if ends else existing,
             follows_deletion=ends,
+            compiled=compiled,
         )
 
     def plan_update(self, request: DeployRequest, notify: Notify = silent) -> DeploymentPlan:
-        """Check an update; nothing is written."""
+        """Check an update; nothing of the service is written. Models are compiled as for a deploy."""
         if not request.changes and all(
             given is None for given in (request.models, request.inference, request.environment)
         ):
@@ -214,7 +225,14 @@ class Deployments:
         say_what_is_not_limited(config, current.config, target, notify)
         if _variables(config) != _variables(current.config):
             _name_settings_without_effect(_variables(config), target, notify)
-        used = self._models.find_all(current.models if request.models is None else request.models)
+        used: Sequence[Model] = self._models.find_all(
+            current.models if request.models is None else request.models
+        )
+        if request.models is None and config.compile == current.config.compile:
+            compiled: Compiled = current.compiled
+        else:
+            used = self._models.compiled(used, config.compile, notify)
+            compiled = chosen(used, config.compile)
         inference = request.inference
         environment = request.environment or current.inference.environment
         if inference is None and current.inference.no_code and request.models is not None:
@@ -232,7 +250,9 @@ class Deployments:
                 asked = replace(request, needs=needs_of(wanted.environment), nearest=True)
             config = _accepting(config, asked)
             needs = completed(asked.needs, wanted, used, self._memory.files, is_recorded=inference is None)
+            needs = with_compiled(needs, compiled)
             runtime = self._runtime(replace(asked, needs=needs), config, target, used, notify)
+            compiled = usable(compiled, config.compile, runtime.versions, notify)
             python, wanted = runtime.python, _noted(wanted, runtime)
             news = notify if config.compute_settings != current.config.compute_settings else silent
             check_collection(config, target, runtime.versions, news)
@@ -252,6 +272,7 @@ class Deployments:
             revises=service,
             keeps_files=current.files if inference is None else None,
             based_on=service,
+            compiled=compiled,
         )
 
     def record(
@@ -271,7 +292,7 @@ class Deployments:
             else:
                 files, inference = plan.keeps_files, plan.inference
             ids = tuple(model.id for model in plan.models)
-            revision = Revision(1, ids, inference, files, plan.config, plan.python)
+            revision = Revision(1, ids, inference, files, plan.config, plan.python, plan.compiled)
             intake.send()
             with self._memory.writing() as tx:
                 intake.publish()

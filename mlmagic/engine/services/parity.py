@@ -18,7 +18,7 @@ from mlmagic.engine.environments.runtime import runtime_for
 from mlmagic.engine.http.client import Caller, Client
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.profiles.trial import wait_until_up
-from mlmagic.engine.requirements import completed
+from mlmagic.engine.requirements import completed, with_compiled
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import owned_here
 from mlmagic.engine.services.temporary_work import TemporaryWork
@@ -97,6 +97,7 @@ class ParityChecks:
         needs = completed(
             needs_of(inference.environment), inference, used, self._memory.files, is_recorded=True
         )
+        needs = with_compiled(needs, revision.compiled)
         runtime = runtime_for(target, needs, notify, nearest=True)
         ready = ready_for(target, runtime.python, inference.environment, folder, notify)
         if inference.environment is not None:
@@ -105,7 +106,7 @@ class ParityChecks:
         name = f"comparison-of-{service.name}"[:32].rstrip("-")
         config = revision.config.for_trial(target.name)
         spec = replace(
-            staging.scratch_spec(self._memory, folder, name, inference, used, config),
+            staging.scratch_spec(self._memory, folder, name, inference, used, config, revision.compiled),
             revision=revision.number,
             python=ready.python,
             server_path=ready.server_path,

@@ -144,6 +144,7 @@ class Rollbacks:
             keeps_files=earlier.revision.files,
             based_on=service,
             rollback_of=number,
+            compiled=earlier.revision.compiled,
         )
 
     def _models_of(self, name: str, revision: Revision) -> Sequence[Model]:

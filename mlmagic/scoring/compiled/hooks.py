@@ -7,23 +7,25 @@ import importlib.util
 import os
 import pickle
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
 from mlmagic.scoring.compiled.files import CompiledFiles, Record
+from mlmagic.scoring.compiled.original import Original, copy_of, report_unusable
 from mlmagic.scoring.environment import COMPILED_MODELS
 
 Find = Callable[[BinaryIO], "tuple[Record, Path] | None"]
 _MARK = "__mlmagic_original__"
 
 
-def install(root: Path) -> bool:
+def install(root: Path, names: Set[str] = frozenset()) -> bool:
     """Replace both functions if the folder ``root`` has compiled models; whether it does.
 
-    Raises FileNotFoundError if there is no such folder.
+    ``names`` are those of the script: the methods among them are prepared when a model is loaded, others when
+    they are called. Raises FileNotFoundError if there is no such folder.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{COMPILED_MODELS} is {str(root)!r}: there is no such folder")
@@ -31,11 +33,11 @@ def install(root: Path) -> bool:
     if not files:
         return False
     uninstall()
-    _replace_in(pickle, files.of_pickle)
+    _replace_in(pickle, files.of_pickle, names)
     if "joblib" in sys.modules:
-        _replace_in(sys.modules["joblib"], files.of)
+        _replace_in(sys.modules["joblib"], files.of, names)
     else:
-        sys.meta_path.insert(0, _JoblibFinder(files))
+        sys.meta_path.insert(0, _JoblibFinder(files, names))
     return True
 
 
@@ -51,8 +53,8 @@ def uninstall() -> None:
 class _JoblibFinder:
     """Replaces `joblib.load` when joblib is imported: scripts that use pickle only do not need joblib."""
 
-    def __init__(self, files: CompiledFiles) -> None:
-        self._files = files
+    def __init__(self, files: CompiledFiles, names: Set[str]) -> None:
+        self._files, self._names = files, names
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -66,21 +68,21 @@ class _JoblibFinder:
 
             def exec_module(module: ModuleType) -> None:
                 execute(module)
-                _replace_in(module, self._files.of)
+                _replace_in(module, self._files.of, self._names)
 
             spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
-def _replace_in(module: Any, find: Find) -> None:
-    module.load = _loader(module.load, find)
+def _replace_in(module: Any, find: Find, names: Set[str]) -> None:
+    module.load = _loader(module.load, find, names)
 
 
-def _loader(load: Callable[..., Any], find: Find) -> Callable[..., Any]:
+def _loader(load: Callable[..., Any], find: Find, names: Set[str]) -> Callable[..., Any]:
     def loaded(*given: Any, **options: Any) -> Any:
         source = given[0] if given else options.get("filename", options.get("file"))
         with _opened(source) as file:
-            if file is not None and (found := _compiled(file, find, load)) is not None:
+            if file is not None and (found := _compiled(file, find, load, names)) is not None:
                 # As after a real load: the next object in the file is sought behind this one.
                 file.seek(0, os.SEEK_END)
                 return found
@@ -109,26 +111,19 @@ def _opened(source: Any) -> Iterator[BinaryIO | None]:
     yield source if usable and os.path.isfile(source.name) else None
 
 
-def _compiled(file: BinaryIO, find: Find, load: Callable[[BinaryIO], Any]) -> Any:
+def _compiled(file: BinaryIO, find: Find, load: Callable[[BinaryIO], Any], names: Set[str]) -> Any:
     """The proxy for the model in ``file``; None if there is none, or it cannot be used here."""
     found = find(file)
     file.seek(0)
     if found is None:
         return None
     record, folder = found
-    name = os.path.basename(os.fsdecode(file.name))
     try:
         from mlmagic.scoring.compiled.model import CompiledModel
-        from mlmagic.scoring.compiled.original import Original, copy_of
         from mlmagic.scoring.compiled.proxy import proxy
 
-        model = CompiledModel(record, folder)
-        model.check()
-        return proxy(model, Original(copy_of(file), name, record.sha256, load))
-    except Exception as error:
-        print(
-            f"mlmagic: the original of {name!r} is served, as its compiled model cannot be used: {error}",
-            file=sys.stderr,
-            flush=True,
-        )
+    except ImportError as error:
+        report_unusable(os.fsdecode(file.name), error)
         return None
+    original = Original(copy_of(file), os.fsdecode(file.name), record.sha256, load)
+    return proxy(CompiledModel(record, folder), original, names)

@@ -15,8 +15,8 @@ from mlmagic.scoring.compiled.files import digest
 class Original:
     """The estimator in ``file``, which stays open: a script may delete or replace what it has loaded."""
 
-    def __init__(self, file: BinaryIO, name: str, sha256: str, load: Callable[[BinaryIO], Any]) -> None:
-        self._file, self._name, self._sha256, self._load = file, name, sha256, load
+    def __init__(self, file: BinaryIO, path: str, sha256: str, load: Callable[[BinaryIO], Any]) -> None:
+        self._file, self._name, self._sha256, self._load = file, os.path.basename(path), sha256, load
         weakref.finalize(self, file.close)
         self._lock = threading.Lock()
         self._loaded: Any = None
@@ -50,6 +50,21 @@ class Original:
         found = self.get(why)
         self.answers_all = True
         return found
+
+    def replace(self, error: Exception) -> None:
+        """Answer all calls from now on, as the compiled model cannot be used."""
+        report_unusable(self._name, error)
+        self.take_over("all calls")
+
+
+def report_unusable(path: str, error: Exception) -> None:
+    """Log that the original of a model file is served, and why."""
+    name = os.path.basename(path)
+    print(
+        f"mlmagic: the original of {name!r} is served, as its compiled model cannot be used: {error}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def copy_of(file: BinaryIO) -> BinaryIO:

@@ -9,11 +9,12 @@ use that may have changed the estimator, it answers all calls itself.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 import numpy
 
+from mlmagic.scoring.compiled.files import Record
 from mlmagic.scoring.compiled.inputs import Reader
 from mlmagic.scoring.compiled.model import CompiledModel
 from mlmagic.scoring.compiled.original import Original
@@ -26,8 +27,17 @@ DELEGATED = ("__len__", "__getitem__", "__iter__", "__contains__", "__call__", "
 """Special methods, which Python looks for in the class. A pipeline has some of them."""
 
 
-def proxy(model: CompiledModel, original: Original) -> Any:
-    """Return the object that stands for the estimator."""
+def proxy(model: CompiledModel, original: Original, prepared: Set[str] = frozenset()) -> Any:
+    """Return the object that stands for the estimator, or the estimator if the compiled model cannot be used.
+
+    The methods among ``prepared`` are prepared now; if there is none, that which is served without a script.
+    """
+    try:
+        for name in first_methods(model.record, prepared):
+            model.checked(name)
+    except Exception as error:
+        original.replace(error)
+        return original.get("")
     record = model.record
     attributes = {name: attribute(value) for name, value in record.attributes.items()}
     names, bound = frozenset(record.names), frozenset(record.bound)
@@ -78,6 +88,12 @@ def proxy(model: CompiledModel, original: Original) -> Any:
     return type(record.name, (), namespace)()
 
 
+def first_methods(record: Record, names: Set[str]) -> list[str]:
+    """The methods to prepare at once of a script in which ``names`` occur: each has its graph in memory."""
+    named = [name for name in record.methods if name in names]
+    return named or [next(name for name in ("predict_proba", *record.methods) if name in record.methods)]
+
+
 def attribute(value: Any) -> Any:
     """A value of `Record.attributes` as the estimator has it."""
     if isinstance(value, dict):
@@ -93,9 +109,12 @@ def _method(name: str, model: CompiledModel, original: Original) -> Callable[...
         if not more and not options and not original.answers_all:
             feed = read(X)
             if feed is not None:
-                if compute is None:
-                    compute = model.compute(name)
-                return compute(feed)
+                try:
+                    if compute is None:
+                        compute = model.checked(name)
+                    return compute(feed)
+                except Exception as error:
+                    original.replace(error)
         given = more if X is _MISSING else (X, *more)
         return getattr(original.get(f"an input of {name}() that is not compiled"), name)(*given, **options)
 

@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
 from importlib.machinery import SourceFileLoader
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -35,6 +36,15 @@ class ScriptLoader(SourceFileLoader):
         super().exec_module(module)
         if self._left_out and "__getattr__" not in vars(module):
             vars(module)["__getattr__"] = _importing(module, self._left_out)
+
+
+def names_in(path: Path) -> frozenset[str]:
+    """The names of attributes in a script, such as ``predict``; none if it cannot be parsed."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return frozenset()  # the error is raised when the script is imported
+    return frozenset(node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute))
 
 
 def leave_out(tree: ast.Module, is_installed: Callable[[str], bool]) -> Mapping[str, tuple[str, str]]:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mlmagic.core.compiled_models import COMPILED_FOLDER
 from mlmagic.core.environment import Registry
 from mlmagic.errors import BuildFailed
 from mlmagic.targets.base import Report
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 FOUNDATION, MODELS = "mlmagic/foundation", "mlmagic/models"
 MODELS_LABEL = "mlmagic.models"
 """The label of an image of models, and of all on top of it: the name of the image of models."""
-MODELS_FOLDER = "azureml-models/"
+MODELS_FOLDERS = ("azureml-models/", f"{COMPILED_FOLDER}/")
 LABEL = "mlmagic"
 """The prefix of the labels and names of all that mlmagic creates."""
 Message = Mapping[str, Any]
@@ -91,7 +92,7 @@ class Images:
             if below != foundation:
                 with _locks[f"{self._api.base_url} {below}"]:
                     if not self.has(below):
-                        text = dockerfile.models(upon=foundation, labels={MODELS_LABEL: below})
+                        text = dockerfile.models(plan.recipe, upon=foundation, labels={MODELS_LABEL: below})
                         models = _models(plan)
                         self._build("the image of the models", text, models, below, report, cancelled)
             text = dockerfile.service(start, upon=below)
@@ -268,16 +269,18 @@ def name_below(plan: BuildPlan) -> str:
     foundation = foundation_name(plan)
     if not plan.recipe.has_models:
         return foundation
-    content = Context({**_models(plan), "Dockerfile": dockerfile.models(upon=foundation).encode()})
+    content = Context(
+        {**_models(plan), "Dockerfile": dockerfile.models(plan.recipe, upon=foundation).encode()}
+    )
     return f"{MODELS}:{content.digest()[:20]}"
 
 
 def _models(plan: BuildPlan) -> Mapping[str, Content]:
-    return {name: file for name, file in plan.foundation.files.items() if name.startswith(MODELS_FOLDER)}
+    return {name: file for name, file in plan.foundation.files.items() if name.startswith(MODELS_FOLDERS)}
 
 
 def _without_models(plan: BuildPlan) -> Mapping[str, Content]:
-    return {name: file for name, file in plan.foundation.files.items() if not name.startswith(MODELS_FOLDER)}
+    return {name: file for name, file in plan.foundation.files.items() if not name.startswith(MODELS_FOLDERS)}
 
 
 def service_name(plan: BuildPlan, name: str, labels: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mlmagic.core.compiled_models import COMPILED_FOLDER, with_runtime
 from mlmagic.core.conda_names import pip_requirements
 from mlmagic.core.environment import (
     MINIMUM_PYTHON,
@@ -18,16 +19,18 @@ from mlmagic.core.environment import (
 )
 from mlmagic.core.webservice import ServiceSpec
 from mlmagic.errors import InvalidConfig, NotFound
-from mlmagic.scoring.environment import SOURCE_NAME_FILE
+from mlmagic.scoring.environment import COMPILED_MODELS, SOURCE_NAME_FILE
 from mlmagic.targets.images.context import Content, Context, below
-from mlmagic.targets.images.dockerfile import APP, MODELS, Recipe, Start
+from mlmagic.targets.images.dockerfile import APP, COMPILED, MODELS, Recipe, Start
 from mlmagic.targets.server_files import SERVER_REQUIREMENTS, server_files
 
 BASE_IMAGE, BUILDER_IMAGE = "MLMAGIC_BASE_IMAGE", "MLMAGIC_BUILDER_IMAGE"
 """Variables: the base image, and the image in which packages are installed, such as one with compilers.
 ``{python}`` in them is replaced by the service's Python, such as 3.11."""
 OUR_BASE_IMAGE = "python:{python}-slim"
-RESERVED = frozenset({"access", "server", "azureml-app", "azureml-models", "server.txt", "requirements.txt"})
+RESERVED = frozenset(
+    {"access", "server", "azureml-app", "azureml-models", COMPILED_FOLDER, "server.txt", "requirements.txt"}
+)
 _LOCAL_VERSION = re.compile(r"^(torch[a-z]*)==([\w.]+)\+(cpu|cu\d+|rocm[\d.]+)\s*(;.*)?$")
 _TORCH_INDEX = "--extra-index-url https://download.pytorch.org/whl/"
 
@@ -66,6 +69,8 @@ class BuildPlan:
         variables = {**self.needs.variables, **(variables or {})}
         if self.model_dir:
             variables["AZUREML_MODEL_DIR"] = self.model_dir
+        if self.recipe.has_compiled:
+            variables[COMPILED_MODELS] = COMPILED
         named = self.app.files.get(f"azureml-app/{SOURCE_NAME_FILE}")
         source_name = named.read_text(encoding="utf-8") if isinstance(named, Path) else ""
         return Start([*self.arguments(), *arguments], variables, labels or {}, source_name)
@@ -81,6 +86,8 @@ def build_plan(spec: ServiceSpec, environment: Mapping[str, str] | None = None) 
     known = os.environ if environment is None else environment
     needs = needs_of(spec.environment)
     requirements = pip_requirements(needs) if needs.names_packages else spec.requirements
+    if spec.compiled_dir is not None:
+        requirements = with_runtime(requirements)
     recipe = _recipe(needs, spec, known)
     app = Path(spec.app_dir)
     files: dict[str, Content] = {
@@ -91,6 +98,8 @@ def build_plan(spec: ServiceSpec, environment: Mapping[str, str] | None = None) 
         files["requirements.txt"] = _lines((*needs.pip_options, *with_indexes(requirements)))
     if spec.model_dir is not None:
         files |= below(_models_folder(spec.model_dir), "azureml-models")
+    if spec.compiled_dir is not None:
+        files |= below(Path(spec.compiled_dir), COMPILED_FOLDER)
     if needs.build_context is not None:
         files = {**_users_context(Path(needs.build_context[0])), **files}
     script = below(app, "azureml-app", honours_ignore=True)
@@ -134,6 +143,7 @@ def _recipe(needs: EnvironmentNeeds, spec: ServiceSpec, known: Mapping[str, str]
         needs.python.rstrip(".*") if needs.python and re.fullmatch(r"[\d.*]+", needs.python) else None,
         needs.extra_steps,
         spec.model_dir is not None,
+        spec.compiled_dir is not None,
     )
 
 

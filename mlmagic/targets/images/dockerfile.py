@@ -15,11 +15,13 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mlmagic.core.compiled_models import COMPILED_FOLDER
 from mlmagic.core.environment import MINIMUM_MINOR, MINIMUM_PYTHON
 from mlmagic.targets.images.package_index import FOLDER, VARIABLES
 
 APP = "/var/azureml-app"
 MODELS = "/var/azureml-models"
+COMPILED = f"/var/{COMPILED_FOLDER}"
 SERVER = "/opt/mlmagic"
 PYTHON = "/opt/venv/bin/python"
 PORT = 5001
@@ -50,6 +52,8 @@ class Recipe:
     """The Python version that the base must have, such as 3.11."""
     extra_steps: str | None = None
     has_models: bool = False
+    has_compiled: bool = False
+    """Whether models are served as compiled to ONNX."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +109,16 @@ def foundation(recipe: Recipe) -> str:
     return "\n".join([*lines, *_runtime()]) + "\n"
 
 
-def models(*, upon: str, labels: Mapping[str, str] | None = None) -> str:
-    """The Dockerfile of the models on top of a foundation. Its context has azureml-models/."""
+def models(recipe: Recipe, *, upon: str, labels: Mapping[str, str] | None = None) -> str:
+    """The Dockerfile of the models on top of a foundation.
+
+    Its context has azureml-models/, and azureml-compiled/ if there are compiled models.
+    """
     lines = [
         f"FROM {upon}",
         _NO_MARK,
         f"COPY azureml-models/ {MODELS}/",
+        *([f"COPY {COMPILED_FOLDER}/ {COMPILED}/"] if recipe.has_compiled else []),
         *_instruction("LABEL", labels or {}),
     ]
     return "\n".join(lines) + "\n"
@@ -153,7 +161,7 @@ def whole(recipe: Recipe, start: Start) -> str:
     """One Dockerfile for foundation, models and script."""
     if not recipe.has_models:
         return f"{foundation(recipe)}\n{service(start, upon='mlmagic-foundation')}"
-    between = models(upon="mlmagic-foundation AS mlmagic-models")
+    between = models(recipe, upon="mlmagic-foundation AS mlmagic-models")
     return f"{foundation(recipe)}\n{between}\n{service(start, upon='mlmagic-models')}"
 
 

@@ -15,10 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mlmagic.core.compiled_models import COMPILED_FOLDER
 from mlmagic.errors import UsageError
+from mlmagic.scoring.environment import COMPILED_MODELS
 from mlmagic.targets.images.build_plan import BuildPlan
 from mlmagic.targets.images.context import Context, epoch, size_of
-from mlmagic.targets.images.dockerfile import APP, MODELS, SERVER
+from mlmagic.targets.images.dockerfile import APP, COMPILED, MODELS, SERVER
 
 LIMIT = 1 << 20
 """The most bytes that Kubernetes stores in a ConfigMap, of which names take a few."""
@@ -27,7 +29,7 @@ ARCHIVE = "files.tar.gz"
 UNPACK = "unpack"
 """The name of the container that unpacks the files."""
 _ARCHIVE_FOLDER, _FILES_FOLDER = "/var/mlmagic-archive", "/var/mlmagic-files"
-_FOLDERS = {"azureml-app": APP, "azureml-models": MODELS, "server": SERVER}
+_FOLDERS = {"azureml-app": APP, "azureml-models": MODELS, COMPILED_FOLDER: COMPILED, "server": SERVER}
 """Where the server finds each folder of the archive."""
 _FIX = (
     "Set MLMAGIC_REGISTRY to a registry that the nodes can pull from, such as registry.example/team. Then an "
@@ -56,7 +58,8 @@ class CarriedFiles:
     @property
     def variables(self) -> dict[str, str]:
         """What an image of ours would say in its Dockerfile."""
-        return {"PYTHONPATH": SERVER, "HOME": "/tmp", "AML_APP_ROOT": APP}
+        compiled = {COMPILED_MODELS: COMPILED} if COMPILED_FOLDER in self.folders else {}
+        return {"PYTHONPATH": SERVER, "HOME": "/tmp", "AML_APP_ROOT": APP, **compiled}
 
 
 def image_of(plan: BuildPlan, serving_image: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from mlmagic.core.webservice import ServiceSpec
 from mlmagic.scoring import logs
+from mlmagic.scoring.environment import COMPILED_MODELS
 from mlmagic.scoring.settings import NOT_INHERITED
 from mlmagic.targets.local.process import RUN_DIR
 from mlmagic.targets.python_path import python_path
@@ -28,6 +29,7 @@ _NOT_INHERITED = frozenset(
         "PAGER",
         "GIT_PAGER",
         "AZUREML_MODEL_DIR",
+        COMPILED_MODELS,
     ]
 )
 # Variables of this kernel's interpreter that would mislead another interpreter.
@@ -87,5 +89,6 @@ def server_environment(spec: ServiceSpec, inherited: Mapping[str, str] | None = 
         "MLMAGIC_BELLS": spec.wakeup_dir,
         RUN_DIR: spec.run_dir,
         "PYTHONPATH": spec.server_path or python_path(),
+        **({COMPILED_MODELS: spec.compiled_dir} if spec.compiled_dir is not None else {}),
         **server_variables(spec, collection_folder=spec.collection_folder),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mlmagic.core.compiled_models import words_of
 from mlmagic.core.model import Model, ModelFilter, parse_labels
 from mlmagic.engine.engine import Engine
 from mlmagic.errors import UsageError
@@ -63,6 +64,7 @@ def details(model: Model) -> dict[str, Any]:
     pairs = [
         ("Description", described.description),
         ("Python", described.python_version),
+        ("Compilation", "; ".join(words_of(model.compiled))),
         ("Libraries", ", ".join(f"{name} {version}" for name, version in described.libraries.items())),
         ("Properties", ", ".join(f"{key}={value}" for key, value in model.properties.items())),
         ("Run", " ".join(filter(None, [described.experiment_name, described.run_id]))),

@@ -7,6 +7,7 @@ from typing import Any
 
 from traitlets import Bool, Float, HasTraits, Int, List, Unicode
 
+from mlmagic.core.compiled_models import lines_of
 from mlmagic.core.events import Event, EventKind
 from mlmagic.core.revisions import RevisionSummary
 from mlmagic.core.traffic_history import TrafficHistory
@@ -177,6 +178,7 @@ def details(service: Webservice, drift: str = "", rules: str = "") -> list[tuple
     tags = ", ".join(f"{key}={value}" for key, value in service.tags.items())
     rows = [
         ("Models", ", ".join(service.models) or "none"),
+        *(("Compilation", line) for line in lines_of(service.compiled)),
         ("Compute target", service.target),
         ("Description", service.description),
         ("Tags", tags),

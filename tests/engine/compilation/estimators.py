@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     AdaBoostClassifier,
+    BaggingRegressor,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -20,16 +21,23 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, Perceptron, Ridge, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import BernoulliNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.svm import SVC, SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier
@@ -75,8 +83,11 @@ COMPILED: dict[str, Callable[[], Any]] = {
     "logistic regression, text": lambda: LogisticRegression().fit(X, NAMES),
     "logistic regression, bool": lambda: LogisticRegression().fit(X, BOTH),
     "svc": lambda: SVC().fit(X, CLASSES),
-    "svr": lambda: SVR().fit(X, VALUES),
     "linear svc": lambda: LinearSVC().fit(X, CLASSES),
+    "ridge classifier": lambda: RidgeClassifier().fit(X, NAMES),
+    "perceptron, bool": lambda: Perceptron().fit(X, BOTH),
+    "bernoulli": lambda: BernoulliNB(binarize=0.3).fit(X, CLASSES),
+    "bagging": lambda: BaggingRegressor(n_estimators=5, random_state=0).fit(X, VALUES),
     "decision tree": lambda: DecisionTreeClassifier(max_depth=3).fit(X, NAMES),
     "random forest": lambda: RandomForestClassifier(100, random_state=0).fit(X, CLASSES),
     "random forest, text": lambda: RandomForestClassifier(100, max_depth=3, random_state=0).fit(X, NAMES),
@@ -144,9 +155,15 @@ COMPILED: dict[str, Callable[[], Any]] = {
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a function": (lambda: FunctionTransformer(numpy.log1p).fit(abs(X)), "The converter to ONNX does not"),
-    "neighbours, cosine": (
-        lambda: KNeighborsClassifier(metric=_distance).fit(X, CLASSES),
-        "The converter to ONNX does not support it",
+    "neighbours": (
+        lambda: KNeighborsClassifier().fit(X, CLASSES),
+        "Of neighbours at the same distance, onnxruntime may choose others.",
+    ),
+    "neighbours in a stack": (
+        lambda: StackingClassifier([("near", KNeighborsClassifier()), ("line", LogisticRegression())]).fit(
+            X, CLASSES
+        ),
+        "Of neighbours at the same distance, onnxruntime may choose others.",
     ),
     "text on an array": (
         lambda: OneHotEncoder().fit(TABLE[TEXTS].to_numpy(dtype=object)),
@@ -156,6 +173,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "boosting from a model": (
         lambda: GradientBoostingClassifier(init=LogisticRegression(), n_estimators=3).fit(X, CLASSES),
         "Its boosting starts from a model of its own (init).",
+    ),
+    "svr": (lambda: SVR().fit(X, VALUES), "when compiled, and"),
+    "bins": (
+        lambda: make_pipeline(
+            RobustScaler(), KBinsDiscretizer(encode="ordinal"), DecisionTreeClassifier(random_state=0)
+        ).fit(X, CLASSES),
+        "rows at the thresholds",
     ),
     "boosting of categories": (
         lambda: HistGradientBoostingClassifier(max_iter=3, categorical_features=[0]).fit(
@@ -195,7 +219,3 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
 }
 """Estimators that are not, and what the reason contains."""
-
-
-def _distance(one: Any, other: Any) -> float:
-    return float(abs(one - other).sum())

@@ -139,10 +139,3 @@ def test_a_transformer_returns_tables_where_scikit_learn_is_told_to(
     with config_context(transform_output="pandas"):
         pandas.testing.assert_frame_equal(loaded.transform(X), original.transform(X))
     assert isinstance(loaded.transform(X), numpy.ndarray)
-
-
-def test_neighbours_are_compiled_or_refused_for_their_speed(compiled: Callable[..., Compiled]) -> None:
-    from sklearn.neighbors import KNeighborsClassifier
-
-    result, *_ = compiled(lambda: KNeighborsClassifier().fit(X, X[:, 0] > 0))
-    assert result.is_compiled or "µs when compiled" in result.reason

@@ -24,13 +24,17 @@ class Models(NamedTuple):
 
 
 def estimators() -> dict[str, Any]:
+    from lightgbm import LGBMClassifier
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from xgboost import XGBRegressor
 
     values = X @ numpy.arange(10)
     names = numpy.array(["no", "yes"])[(values > 0).astype(int)]
     return {
         "ridge": Ridge(alpha=0.5).fit(X, values),
+        "xgboost": XGBRegressor(n_estimators=5).fit(X, values),
+        "lightgbm": LGBMClassifier(n_estimators=5, verbose=-1).fit(X, names),
         "pipeline": make_pipeline(StandardScaler(), LogisticRegression()).fit(X, names),
     }

@@ -17,7 +17,9 @@ import numpy
 import pytest
 from sklearn.linear_model import Ridge
 
+from mlmagic.scoring.compiled.files import Record
 from mlmagic.scoring.compiled.hooks import install, uninstall
+from mlmagic.scoring.compiled.proxy import first_methods
 
 from .models import Models, X
 
@@ -132,6 +134,34 @@ def test_a_compiled_model_that_cannot_be_used_is_reported(
     assert type(joblib.load(models.file("ridge"))) is Ridge
     assert message in (said := capfd.readouterr().err)
     assert "the original of 'model.pkl' is served, as its compiled model cannot be used" in said
+
+
+def test_a_method_that_cannot_be_used_is_found_when_it_is_called(
+    models: Models, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (models.folder("pipeline") / "decision_function.onnx").write_bytes(b"broken")
+    install(models.compiled, {"predict"})
+    model = joblib.load(models.file("pipeline"))
+    assert model.predict(X[:2]).tolist()
+    assert capfd.readouterr().err == ""
+    assert model.decision_function(X[:2]).shape == (2,)
+    assert "the original of 'model.pkl' is served, as its" in capfd.readouterr().err
+    assert model.predict(X[:2]).tolist() == model[:].predict(X[:2]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"predict", "tolist"}, ["predict"]),
+        ({"predict_proba", "predict"}, ["predict", "predict_proba"]),
+        ({"read_csv"}, ["predict_proba"]),
+        (set(), ["predict_proba"]),
+    ],
+)
+def test_methods_that_the_script_names_are_prepared(
+    names: set[str], expected: list[str], models: Models
+) -> None:
+    assert first_methods(Record.read(models.folder("pipeline")), names) == expected
 
 
 def _other_answers(folder: Path) -> None:

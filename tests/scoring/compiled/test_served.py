@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -60,7 +61,8 @@ def run(data):
     return model.predict(json.loads(data)["data"])
 """
 
-NO_CODE = "from mlmagic.scoring.frameworks.scikit_learn import init, run"
+NO_CODE = "from mlmagic.scoring.frameworks.{} import init, run"
+LIBRARIES = ("sklearn", "scipy", "xgboost", "lightgbm", "onnxruntime")
 
 
 @pytest.fixture
@@ -86,11 +88,12 @@ def start(models: Models, tmp_path: Path) -> Iterator[Callable[..., Started]]:
 def libraries(server: Started) -> set[str]:
     """The packages of which a process of the server has loaded a library."""
     group = os.getpgid(server.report().pid)
-    found = set()
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and os.getpgid(int(process.name)) == group:
-            maps = (process / "maps").read_text()
-            found |= {name for name in ("sklearn", "scipy", "onnxruntime") if f"/{name}/" in maps}
+    found = set[str]()
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # others end meanwhile
+            if os.getpgid(int(process)) == group:
+                maps = Path(f"/proc/{process}/maps").read_text()
+                found |= {name for name in LIBRARIES if f"/{name}/" in maps}
     return found
 
 
@@ -116,14 +119,24 @@ def test_bad_input_is_the_error_of_the_estimator(start: Callable[..., Started]) 
     assert len(server.score(json_of(X[:5])).json()) == 5
 
 
-def test_a_model_without_a_script(start: Callable[..., Started]) -> None:
-    server = start(NO_CODE, "pipeline")
-    original = estimators()["pipeline"]
+@pytest.mark.parametrize(
+    ("framework", "name", "methods"),
+    [
+        ("scikit_learn", "pipeline", ("predict", "predict_proba", "decision_function")),
+        ("xgboost", "xgboost", ("predict",)),
+        ("lightgbm", "lightgbm", ("predict", "predict_proba")),
+    ],
+)
+def test_a_model_without_a_script(
+    framework: str, name: str, methods: tuple[str, ...], start: Callable[..., Started]
+) -> None:
+    server = start(NO_CODE.format(framework), name)
+    original = estimators()[name]
     rows = X[:5].tolist()
-    for method in ("predict", "predict_proba", "decision_function"):
+    for method in methods:
         answer = server.score(json_of(X[:5], method)).json()
         expected = getattr(original, method)(rows)
-        assert answer == expected.tolist() if method == "predict" else numpy.allclose(answer, expected, 1e-9)
+        assert answer == expected.tolist() if expected.dtype.kind == "U" else close(answer, expected)
     assert server.score('{"data": [[1, 2]]}').status_code == 400
     assert libraries(server) == {"onnxruntime"}
 
@@ -134,6 +147,10 @@ def test_without_compiled_models_it_is_the_estimator(tmp_path: Path, models: Mod
         assert "sklearn" in libraries(server)
     finally:
         server.stop()
+
+
+def close(answer: Any, expected: Any) -> bool:
+    return bool(numpy.allclose(answer, expected, rtol=1e-6))
 
 
 def json_of(rows: Any, method: str = "") -> str:

@@ -53,6 +53,12 @@ def test_the_folder_of_the_models_is_absolute_elsewhere(option, given, seen):
     assert variables["AML_APP_ROOT"] == variables["AZUREML_SOURCE_DIRECTORY"] == "/source"
 
 
+def test_a_relative_folder_of_compiled_models_is_found_from_the_source_directory(tmp_path):
+    variables = {"MLMAGIC_COMPILED_MODELS": "compiled"}
+    ScriptEnvironment.of("score.py", str(tmp_path), "models").set_variables(variables)
+    assert variables["MLMAGIC_COMPILED_MODELS"] == str(Path.cwd() / "compiled")
+
+
 def test_a_relative_folder_of_models_stays_where_the_script_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     variables = {"AZUREML_MODEL_DIR": "models/"}

@@ -21,7 +21,7 @@ _CAST = {"f": numpy.float32, "l": numpy.int64, "i": numpy.int32}
 
 
 class NotEqual(Exception):
-    """The two differ; the message is a sentence."""
+    """The compiled model differs, or is slower; the message is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

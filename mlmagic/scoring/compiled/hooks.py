@@ -29,10 +29,10 @@ def install(root: Path, names: Set[str] = frozenset()) -> bool:
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{COMPILED_MODELS} is {str(root)!r}: there is no such folder")
+    uninstall()
     files = CompiledFiles(root)
     if not files:
         return False
-    uninstall()
     _replace_in(pickle, files.of_pickle, names)
     if "joblib" in sys.modules:
         _replace_in(sys.modules["joblib"], files.of, names)

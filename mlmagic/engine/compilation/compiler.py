@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import pickle
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,6 +23,11 @@ from mlmagic.scoring.compiled.files import Method, Record, digest
 from mlmagic.scoring.compiled.model import CompiledModel, Compute
 from mlmagic.scoring.compiled.proxy import DELEGATED
 
+_NO_ATTRIBUTE = re.compile(
+    r"Can't get attribute '(?P<name>[^']+)' on <module '(?:__main__|mlmagic\..*)' "
+    r"|module '(?:__main__|mlmagic\..*)' has no attribute '(?P<other>[^']+)'"
+)
+"""As protocol 4 and later of pickle, and as the earlier ones say it."""
 PACKAGES = ("sklearn", "xgboost", "lightgbm")
 _ATTRIBUTES = (
     *("n_features_in_", "feature_names_in_", "feature_name_"),
@@ -53,13 +59,20 @@ def _loaded(source: Path) -> Any:
         try:
             found = joblib.load(file)
         except Exception as error:
-            raise Unsupported(f"It cannot be loaded: {type(error).__name__}: {error}") from error
+            raise Unsupported(f"It cannot be loaded: {_why(error)}") from error
         if start == b"\x80" and file.read(1):  # a pickle that is not compressed
             raise Unsupported("Its file contains more than one object.")
     module, name = type(found).__module__, type(found).__qualname__
     if module.partition(".")[0] not in PACKAGES:
         raise Unsupported(f"A {module}.{name} is no estimator of scikit-learn, XGBoost or LightGBM.")
     return found
+
+
+def _why(error: Exception) -> str:
+    """Without the names of our own modules, in which pickle looks for what a notebook has defined."""
+    if isinstance(error, AttributeError) and (found := _NO_ATTRIBUTE.match(str(error))):
+        return f"{found['name'] or found['other']} is defined in a notebook or script."
+    return f"{type(error).__name__}: {error}"
 
 
 def _compiled(estimator: Any, source: Path, sample: Any, into: Path) -> Compilation:

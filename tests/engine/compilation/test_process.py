@@ -60,6 +60,11 @@ def test_a_model_is_compiled(tmp_path: Path) -> None:
         (pickle.dumps([1]), "A builtins.list is no estimator of scikit-learn, XGBoost or LightGBM."),
         (pickle.dumps(Ends()), "The conversion failed: exit code 3"),
         (pickle.dumps(IsKilled()), "The conversion was ended by SIGSEGV."),
+        (b"c__main__\nMine\n.", "It cannot be loaded: Mine is defined in a notebook or script."),
+        (
+            b"\x80\x04\x8c\x08__main__\x8c\x04Mine\x93.",
+            "It cannot be loaded: Mine is defined in a notebook or script.",
+        ),
         (
             b"cno_such_module\nx\n.",
             "It cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'",

@@ -98,6 +98,7 @@ def running(binaries: Path) -> Iterator[Cluster]:
         _stop_kubelets(cluster)
 
 
+POD_LOGS = Path("/var/log/pods")
 _PORTS = ("api", "etcd", "peers", "controllers", "scheduler", "proxy", "proxy health")
 _PORTS += tuple(f"{what} {number}" for number in ADDRESSES for what in ("kubelet", "kubelet health"))
 
@@ -242,7 +243,13 @@ def _kubelet(cluster: Cluster, number: int, ports: dict[str, int]) -> list[str]:
     docker = cluster.sockets[number]
     root = folder / f"kubelet{number}"
     root.mkdir()
+    # What the kubelet mounts below it is to be seen by the Docker engine, which is outside of its namespace.
+    for options in (["--bind", str(root), str(root)], ["--make-shared", str(root)]):
+        subprocess.run(["mount", *options], check=True)
+    logs = folder / f"pod-logs{number}"
+    logs.mkdir()
     return [
+        *_with_own_pod_logs(logs),
         str(cluster.binaries / "kubelet"),
         f"--config={config}",
         f"--kubeconfig={folder}/node{number}.kubeconfig",
@@ -258,6 +265,16 @@ def _kubelet(cluster: Cluster, number: int, ports: dict[str, int]) -> list[str]:
         f"--cert-dir={folder}",
         f"--cgroup-root=/{_cgroup(number)}",
     ]
+
+
+def _with_own_pod_logs(logs: Path) -> list[str]:
+    """What runs a kubelet with a /var/log/pods of its own.
+
+    That path is fixed. In a folder for all, each kubelet deletes the logs of the other's pods once a minute.
+    """
+    POD_LOGS.mkdir(parents=True, exist_ok=True)
+    own = f'mount --make-private / && mount --bind {logs} {POD_LOGS} && exec "$@"'
+    return ["unshare", "--mount", "--propagation", "unchanged", "sh", "-c", own, "sh"]
 
 
 def _write_identities(cluster: Cluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,13 +33,12 @@ class Compilation:
         """Whether the model is served by onnxruntime."""
         return not self.reason
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
+        """The result for people, in one line."""
         if not self.is_compiled:
-            return f"not compiled: {self.reason}"
-        return (
-            f"compiled: {', '.join(self.methods)}; equal to the original on {self.rows} rows "
-            f"(relative tolerance {self.tolerance:g})"
-        )
+            return f"Not compiled: {self.reason}"
+        return f"Compiled: {', '.join(self.methods)} (equal to {self.tolerance:g} on {self.rows:,} rows)"
 
     def to_json(self) -> str:
         """As one line of JSON."""
@@ -46,8 +46,12 @@ class Compilation:
 
     @classmethod
     def from_json(cls, text: str) -> Compilation:
-        """Read what `to_json` has written. Keys that this version does not know are ignored."""
-        values: dict[str, Any] = json.loads(text)
+        """Read what `to_json` has written."""
+        return cls.of(json.loads(text))
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Compilation:
+        """From the values of its fields. Keys that this version does not know are ignored."""
         return cls(
             reason=str(values.get("reason", "")),
             methods=tuple(values.get("methods", ())),

@@ -14,7 +14,7 @@ Compiled = Mapping[str, tuple[CompiledFile, ...]]
 """By the id of a model, ``name:version``, what compiling its files gave."""
 RUNTIME = "onnxruntime"
 """The package that serves compiled models."""
-_ESTIMATORS = frozenset({"sklearn", "xgboost", "lightgbm"})
+ESTIMATORS = frozenset({"sklearn", "xgboost", "lightgbm"})
 """The libraries of estimators that can be compiled."""
 COMPILED_FOLDER = "azureml-compiled"
 """The folder of the compiled parts, beside ``azureml-models`` and with the same paths below it."""
@@ -71,15 +71,15 @@ def modules_to_import(named: Iterable[str], models: Sequence[Model], compiled: C
         return tuple(modules)
     files = [each for model in models for each in compiled.get(model.id, ())]
     if all(model.id in compiled for model in models) and all(each.parts for each in files):
-        modules = [name for name in modules if name.partition(".")[0] not in _ESTIMATORS]
+        modules = [name for name in modules if name.partition(".")[0] not in ESTIMATORS]
     return (*modules, RUNTIME)
 
 
 def words_of(files: Sequence[CompiledFile]) -> tuple[str, ...]:
-    """A line for each file of one model; several are told apart by their paths."""
+    """A line for each file of one model. If there are several, each line begins with the file's path."""
     if len(files) == 1:
-        return (files[0].words,)
-    return tuple(f"{each.path}: {each.words}" for each in files)
+        return (files[0].compilation.words,)
+    return tuple(f"{each.path}: {each.compilation.words}" for each in files)
 
 
 def lines_of(compiled: Compiled) -> tuple[str, ...]:
@@ -100,7 +100,7 @@ def of_record(record: Iterable[Mapping[str, Any]] | None) -> tuple[CompiledFile,
         CompiledFile(
             each["path"],
             each["key"],
-            Compilation(**{**each["compilation"], "methods": tuple(each["compilation"]["methods"])}),
+            Compilation.of(each["compilation"]),
             tuple(StoredFile(**part) for part in each["parts"]),
         )
         for each in record or ()

@@ -42,16 +42,6 @@ class CompiledFile:
     parts: tuple[StoredFile, ...] = ()
     """What serves instead of the file, with paths of its own; nothing if it is not compiled."""
 
-    @property
-    def words(self) -> str:
-        """The result for people, in one line."""
-        result = self.compilation
-        if not result.is_compiled:
-            return f"Not compiled: {result.reason}"
-        return (
-            f"Compiled: {', '.join(result.methods)} (equal to {result.tolerance:g} on {result.rows:,} rows)"
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:

@@ -195,7 +195,7 @@ class Webservice:
     replacements: tuple[Replacement, ...] = ()
     """The versions that the wanted revision uses in place of those of its environment."""
     compiled: Compiled = field(default_factory=dict)
-    """The models that the wanted revision serves as compiled to ONNX, and those that cannot be compiled."""
+    """The models that the wanted revision is to serve compiled to ONNX, and for each why it cannot, if so."""
     replicas: int | None = None
     """How many replicas its owner wants; None: one, or as many as an autoscaler wants."""
     stats: Mapping[str, float] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Estimators of scikit-learn in pickles, and scripts that serve them as the documents of Azure ML v1 do."""
+"""Pickles of scikit-learn's estimators, and entry scripts like those in the documents of Azure ML v1."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(raw_data):
     data = numpy.array(json.loads(raw_data)["data"])
     return {"result": model.predict(data).tolist(), "scikit-learn": "sklearn" in sys.modules}
 """
-"""An entry script of the documents; its answer tells too whether the process has imported scikit-learn."""
+"""Also answers whether its process has imported scikit-learn."""
 ROWS = np.array([[0.0, 1.0], [2.0, 1.0], [3.0, 5.0], [4.0, 0.0], [1.0, 1.0]])
 BODY = {"data": [[1.0, 2.0], [3.0, 4.0]]}
 
@@ -48,7 +48,7 @@ def ridge(folder: Path) -> Path:
 
 
 def unusual(folder: Path) -> Path:
-    """A pickle in ``folder`` that cannot be compiled."""
+    """Writes a pickle that cannot be compiled to ``folder``."""
     file = folder / "unusual.pkl"
     joblib.dump(Unusual(), file)
     return file

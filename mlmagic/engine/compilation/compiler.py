@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mlmagic.core.compilation import Compilation
+from mlmagic.core.compiled_models import ESTIMATORS
 from mlmagic.engine.compilation.conversion import finished, graphs, input_dtypes, renamed
 from mlmagic.engine.compilation.features import Features, features_of
 from mlmagic.engine.compilation.proof import NotEqual, Proof, original_output, prove
@@ -28,7 +29,6 @@ _NO_ATTRIBUTE = re.compile(
     r"|module '(?:__main__|mlmagic\..*)' has no attribute '(?P<other>[^']+)'"
 )
 """As protocol 4 and later of pickle, and as the earlier ones say it."""
-PACKAGES = ("sklearn", "xgboost", "lightgbm")
 _ATTRIBUTES = (
     *("n_features_in_", "feature_names_in_", "feature_name_"),
     *("n_outputs_", "n_classes_", "classes_"),
@@ -63,7 +63,7 @@ def _loaded(source: Path) -> Any:
         if start == b"\x80" and file.read(1):  # a pickle that is not compressed
             raise Unsupported("Its file contains more than one object.")
     module, name = type(found).__module__, type(found).__qualname__
-    if module.partition(".")[0] not in PACKAGES:
+    if module.partition(".")[0] not in ESTIMATORS:
         raise Unsupported(f"A {module}.{name} is no estimator of scikit-learn, XGBoost or LightGBM.")
     return found
 

@@ -15,7 +15,7 @@ _LIGHTGBM_ZERO = float(numpy.float32(1e-35))
 
 
 class Unsupported(Exception):
-    """The model has something that cannot be compiled; the message is a sentence."""
+    """A part of the model cannot be compiled. The message says why, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def compile_files(
 
     def refused(reason: str) -> tuple[CompiledFile, ...]:
         result = CompiledFile("", key, Compilation.refused(reason))
-        notify(Progress(f"{details.name}: {result.words}"))
+        notify(Progress(f"{details.name}: {result.compilation.words}"))
         return (result,)
 
     if details.framework not in _FRAMEWORKS:
@@ -100,7 +100,7 @@ def compile_files(
             parts = [each for each in sorted(into.rglob("*")) if each.is_file()]
             taken = tuple(intake.take_file(each, each.relative_to(into).as_posix()) for each in parts)
             result = CompiledFile(file.path, key, compilation, taken if compilation.is_compiled else ())
-            notify(Progress(f"{details.name}: {result.words}"))
+            notify(Progress(f"{details.name}: {result.compilation.words}"))
             found.append(result)
     return tuple(found) or refused("It has no pickle of an estimator, as joblib.dump writes one.")
 

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from mlmagic.core.compilation import Compilation
 from mlmagic.core.folders import files_below
-from mlmagic.core.model import CompiledFile
 from mlmagic.core.notify import Notify
 from mlmagic.engine.environments.store import cache_folder
 from mlmagic.engine.models.compilation import check_installed, is_pickle, key_of
@@ -45,7 +44,7 @@ def compiled_folder(models: Path, notify: Notify, cache: Path | None = None) -> 
     if not (place / _RESULTS).exists():
         _compile(files, place, notify)
     for path, text in json.loads((place / _RESULTS).read_text(encoding="utf-8")).items():
-        notify(f"{path}: {CompiledFile(path, '', Compilation.from_json(text)).words}")
+        notify(f"{path}: {Compilation.from_json(text).words}")
     return place
 
 

@@ -113,7 +113,7 @@ class CompiledFiles:
 
     def of(self, file: BinaryIO) -> tuple[Record, Path] | None:
         """The compiled model that was made from this file, and its folder; None if there is none."""
-        # Most files are told apart by their size, and are not read.
+        # Most files have a size that no compiled model was made from, so they need not be read.
         found = self._by_size.get(os.fstat(file.fileno()).st_size)
         if not found:
             return None

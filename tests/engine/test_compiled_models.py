@@ -98,14 +98,14 @@ def test_what_cannot_be_compiled_is_served_as_it_is_and_says_why(engine: Engine,
     model = register(engine, unusual(tmp_path), compile=True, told=told)
     (result,) = model.compiled
     assert not result.compilation.is_compiled
-    assert (result.parts, result.words) == ((), f"Not compiled: {result.compilation.reason}")
-    assert f"unusual: {result.words}" in told
+    assert (result.parts, result.compilation.words) == ((), f"Not compiled: {result.compilation.reason}")
+    assert f"unusual: {result.compilation.words}" in told
     script = inline(SERVES_RIDGE.replace("ridge.pkl", "unusual.pkl"))
     assert deploy(engine, model, inference=script)["result"] == [3.0, 7.0]
     assert engine.services.get("svc").compiled == {"unusual:1": (result,)}
     again: list[str] = []
     deploy(engine, model, compile=True, inference=script, told=again)
-    assert f"unusual: {result.words}" in again
+    assert f"unusual: {result.compilation.words}" in again
 
 
 def test_an_update_and_a_rollback_keep_what_a_revision_had(engine: Engine, tmp_path: Path) -> None:

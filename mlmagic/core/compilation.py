@@ -20,6 +20,8 @@ class Compilation:
     """The largest relative difference that was allowed between the numbers of the two."""
     rows: int = 0
     """How many rows the outputs of the two were compared on."""
+    originals: tuple[tuple[str, str], ...] = ()
+    """The methods of a compiled model that the original runs, each with the reason in one sentence."""
 
     @classmethod
     def refused(cls, reason: str) -> Compilation:
@@ -38,7 +40,8 @@ class Compilation:
         """The result for people, in one line."""
         if not self.is_compiled:
             return f"Not compiled: {self.reason}"
-        return f"Compiled: {', '.join(self.methods)} (equal to {self.tolerance:g} on {self.rows:,} rows)"
+        compiled = f"Compiled: {', '.join(self.methods)} (equal to {self.tolerance:g} on {self.rows:,} rows)"
+        return ". ".join([compiled, *(f"Not compiled: {name}. {why}" for name, why in self.originals)])
 
     def to_json(self) -> str:
         """As one line of JSON."""
@@ -57,4 +60,5 @@ class Compilation:
             methods=tuple(values.get("methods", ())),
             tolerance=float(values.get("tolerance", 0.0)),
             rows=int(values.get("rows", 0)),
+            originals=tuple((str(name), str(why)) for name, why in values.get("originals", ())),
         )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mlmagic.core.compilation import Compilation
 
 COMPILED = Compilation(methods=("predict", "predict_proba"), tolerance=1e-6, rows=1024)
+PARTLY = replace(COMPILED, originals=(("transform", "It is slower."),))
 REFUSED = Compilation.refused("The converter does not support 'KNeighborsClassifier'.")
 
 
-@pytest.mark.parametrize("compilation", [COMPILED, REFUSED], ids=["compiled", "refused"])
+@pytest.mark.parametrize("compilation", [COMPILED, PARTLY, REFUSED], ids=["compiled", "partly", "refused"])
 def test_it_survives_json(compilation: Compilation) -> None:
     text = compilation.to_json()
     assert "\n" not in text
@@ -24,6 +27,12 @@ def test_it_survives_json(compilation: Compilation) -> None:
             COMPILED,
             True,
             "Compiled: predict, predict_proba (equal to 1e-06 on 1,024 rows)",
+        ),
+        (
+            PARTLY,
+            True,
+            "Compiled: predict, predict_proba (equal to 1e-06 on 1,024 rows). "
+            "Not compiled: transform. It is slower.",
         ),
         (REFUSED, False, "Not compiled: The converter does not support 'KNeighborsClassifier'."),
     ],

@@ -64,7 +64,8 @@ def _loaded(source: Path) -> Any:
             raise Unsupported("Its file contains more than one object.")
     module, name = type(found).__module__, type(found).__qualname__
     if module.partition(".")[0] not in ESTIMATORS:
-        raise Unsupported(f"A {module}.{name} is no estimator of scikit-learn, XGBoost or LightGBM.")
+        kind = name if module == "builtins" else f"{module}.{name}"
+        raise Unsupported(f"It is a {kind}, not an estimator of scikit-learn, XGBoost or LightGBM.")
     return found
 
 
@@ -80,13 +81,14 @@ def _compiled(estimator: Any, source: Path, sample: Any, into: Path) -> Compilat
     tests = list(groups(features))
     usual = next(group.rows for group in tests if not group.has_nan and len(group.rows) > _CHECKED)
     record = _record(estimator, source, features)
-    proofs = _in_best_precision(estimator, record, features, tests, usual, into)
+    proofs, originals = _in_best_precision(estimator, record, features, tests, usual, into)
     for file in into.iterdir():
         if file.stem not in proofs:
             file.unlink()
     methods = {name: proof.method for name, proof in proofs.items()}
     tolerance = max(proof.tolerance for proof in proofs.values())
-    found = Compilation("", tuple(methods), tolerance, max(proof.rows for proof in proofs.values()))
+    rows = max(proof.rows for proof in proofs.values())
+    found = Compilation("", tuple(methods), tolerance, rows, tuple(originals.items()))
     few = usual[:_CHECKED]
     replace(
         record,
@@ -102,8 +104,8 @@ def _compiled(estimator: Any, source: Path, sample: Any, into: Path) -> Compilat
 
 def _in_best_precision(
     estimator: Any, record: Record, features: Features, tests: list[Group], usual: Any, into: Path
-) -> dict[str, Proof]:
-    """The proofs of the methods in double precision, or in single if onnxruntime has no double for them."""
+) -> tuple[dict[str, Proof], dict[str, str]]:
+    """As `_proved`, in double precision, or in single if onnxruntime has no double for the first method."""
     first: Unsupported | None = None
     for dtype in input_dtypes(estimator):
         try:
@@ -116,20 +118,27 @@ def _in_best_precision(
 
 def _proved(
     estimator: Any, record: Record, features: Features, tests: list[Group], usual: Any, into: Path
-) -> dict[str, Proof]:
-    """The proofs of the methods that are equal. Raises `NotEqual` if the first is not."""
+) -> tuple[dict[str, Proof], dict[str, str]]:
+    """The proofs of the methods that are equal, and why the others are not compiled.
+
+    Raises `NotEqual` or `Unsupported` if the first is not.
+    """
     proofs: dict[str, Proof] = {}
+    originals: dict[str, str] = {}
     for name, graph in graphs(estimator, features, record.dtype):
         try:
+            if isinstance(graph, Unsupported):
+                raise graph
             model = _written(graph, name, estimator, usual, record, features, into)
             proof = prove(estimator, model, name, tests)
             _check_speed(estimator, model, name, usual)
-        except (NotEqual, Unsupported):
+        except (NotEqual, Unsupported) as error:
             if not proofs:
                 raise
-            continue  # this method is left to the original
-        proofs[name] = proof
-    return proofs
+            originals[name] = str(error)
+        else:
+            proofs[name] = proof
+    return proofs, originals
 
 
 def _record(estimator: Any, source: Path, features: Features) -> Record:

@@ -24,6 +24,7 @@ METHODS = ("predict", "predict_proba", "decision_function", "transform")
 """The methods that can be compiled."""
 OPSET = {"": 18, "ai.onnx.ml": 3}
 IR_VERSION = 9
+_NO_OUTPUT = "The converter to ONNX makes no output for it."
 
 
 def methods_of(estimator: Any) -> list[str]:
@@ -45,9 +46,9 @@ def input_dtypes(estimator: Any) -> list[str]:
 
 
 def graphs(estimator: Any, features: Features, dtype: str) -> Iterator[tuple[str, Any]]:
-    """The graph of each method for numbers of ``dtype``. Raises `Unsupported` if there is none.
+    """The graph of each method for numbers of ``dtype``, or the `Unsupported` that says why it has none.
 
-    A method that cannot be converted is left out, except for the first.
+    Raises `Unsupported` if the first method has none.
     """
     tree_converters.register({name for name in ("sklearn", "xgboost", "lightgbm") if name in sys.modules})
     for each in (imputer_converter, linear_converter, neighbors_converter):
@@ -58,14 +59,15 @@ def graphs(estimator: Any, features: Features, dtype: str) -> Iterator[tuple[str
     whole = _convert(estimator, features, dtype, raw=False)
     outputs = [each.name for each in whole.graph.output]
     for number, method in enumerate(method for method in methods if method != "decision_function"):
-        if number < len(outputs):
-            yield method, _only(whole, outputs[number])
+        has_output = number < len(outputs)
+        yield method, _only(whole, outputs[number]) if has_output else Unsupported(_NO_OUTPUT)
     if "decision_function" in methods:
         try:
             raw = _convert(estimator, features, dtype, raw=True)
-        except Unsupported:
-            return
-        yield "decision_function", _only(raw, raw.graph.output[-1].name)
+        except Unsupported as error:
+            yield "decision_function", error
+        else:
+            yield "decision_function", _only(raw, raw.graph.output[-1].name)
 
 
 def finished(graph: Any, expected: Any, width: int | None) -> Any:

@@ -215,7 +215,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "not a model": (
         lambda: {"a": 1},
-        "A builtins.dict is no estimator of scikit-learn, XGBoost or LightGBM.",
+        "It is a dict, not an estimator of scikit-learn, XGBoost or LightGBM.",
     ),
 }
 """Estimators that are not, and what the reason contains."""

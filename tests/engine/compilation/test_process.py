@@ -57,7 +57,7 @@ def test_a_model_is_compiled(tmp_path: Path) -> None:
     [
         (b"", "It cannot be loaded: EOFError"),
         (b"\x80\x04K\x01.\x80\x04K\x01.", "Its file contains more than one object."),
-        (pickle.dumps([1]), "A builtins.list is no estimator of scikit-learn, XGBoost or LightGBM."),
+        (pickle.dumps([1]), "It is a list, not an estimator of scikit-learn, XGBoost or LightGBM."),
         (pickle.dumps(Ends()), "The conversion failed: exit code 3"),
         (pickle.dumps(IsKilled()), "The conversion was ended by SIGSEGV."),
         (b"c__main__\nMine\n.", "It cannot be loaded: Mine is defined in a notebook or script."),

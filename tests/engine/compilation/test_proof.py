@@ -120,6 +120,10 @@ def test_a_method_that_is_not_equal_is_left_to_the_original(
     )
     found = compiled(lambda: Shy().fit(X, CLASSES))
     assert found.result.methods == ("predict", "decision_function")
+    ((method, reason),) = found.result.originals
+    assert method == "predict_proba"
+    assert reason.startswith("predict_proba() returns ")
+    assert found.result.words.endswith(f"Not compiled: predict_proba. {reason}")
     assert not (found.folder / "predict_proba.onnx").exists()
     numpy.testing.assert_array_equal(found.loaded.predict_proba(X), found.original.predict_proba(X))
 

@@ -230,6 +230,7 @@ SERVERS = (
     Server("uvicorn, raw ASGI", "uvicorn", _uvicorn("uvicorn_app:app")),
     Server("granian, RSGI", "granian", _granian),
     BJOERN,
+    Server("bare loop, batched", "uvicorn", _app("loop_app.py")),
     Server("mlmagic", "mlmagic", _mlmagic("plain"), serves_plain_script=True),
     Server(
         *("mlmagic compiled", "mlmagic-compiled", _mlmagic("plain")),

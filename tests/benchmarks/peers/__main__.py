@@ -36,25 +36,30 @@ def main() -> None:
     chosen = [server for server in SERVERS if not options.only or server.name in options.only]
     if options.beside:
         chosen += beside(options.beside)
-    plan = Plan(options.rounds, options.seconds, options.starts)
+    chosen = [server for server in chosen if options.workers == 1 or server.takes_workers]
+    plan = Plan(options.rounds, options.seconds, options.starts, options.workers)
     if options.quick:
-        plan = Plan(rounds=1, seconds=1, starts=1)
+        plan = Plan(rounds=1, seconds=1, starts=1, workers=options.workers)
     stand = Stand.of(chosen)
-    stay_on_client_core()
+    if options.workers == 1:
+        stay_on_client_core()
     with tempfile.TemporaryDirectory(prefix="mlmagic-peers-") as name:
         folder = Path(name)
         for model in options.model:
             found = measure_all(stand, models.make(model, folder), plan, folder)
-            results.keep(label_of(model), plan, found)
+            results.keep(label_of(model, options.workers), plan, found)
         if not options.no_body:
             results.keep_body(measure_body(stand.environments.get("mlmagic")))
     print(write(results))
 
 
-def label_of(model: str) -> str:
-    """What its figures are kept as: those with another version of scikit-learn stand by themselves."""
+def label_of(model: str, workers: int) -> str:
+    """What its figures are kept as; another version of scikit-learn, or several workers, are in its name."""
     other = other_scikit_learn()
-    return f"{model} with scikit-learn {other}" if other else model
+    conditions = [f"scikit-learn {other}"] if other else []
+    if workers > 1:
+        conditions.append(f"{workers} workers")
+    return f"{model} with {' and '.join(conditions)}" if conditions else model
 
 
 def _options() -> argparse.Namespace:
@@ -67,6 +72,9 @@ def _options() -> argparse.Namespace:
     options.add_argument("--rounds", type=int, default=12)
     options.add_argument("--seconds", type=int, default=1, help="of each run of wrk")
     options.add_argument("--starts", type=int, default=5, help="of each server")
+    options.add_argument(
+        "--workers", type=int, default=1, help="of each server that takes them; they share all cores with wrk"
+    )
     options.add_argument(
         "--quick", action="store_true", help="one round, a second each: to see that it works"
     )

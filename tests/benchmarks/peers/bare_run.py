@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 
-from tests.benchmarks.peers.process import on_server_core
+from tests.benchmarks.peers.process import on_server_cores
 from tests.benchmarks.peers.servers import APPS, Place, Server, variables
 
 FLAVOUR = "plain"
@@ -21,7 +21,7 @@ def measure_run(server: Server, place: Place) -> float | None:
     body = json.dumps(server.body(place.model.rows[:1]))
     command = [place.tool("python"), str(APPS / "run_app.py"), place.script(FLAVOUR), body]
     done = subprocess.run(
-        on_server_core(command),
+        on_server_cores(command),
         env={
             **variables(server, place),
             "AZUREML_MODEL_DIR": str(place.model.folder),

@@ -1,4 +1,4 @@
-"""A server's process tree: started on one core in a group of its own, watched, and ended whole."""
+"""A server's process tree: started in a group of its own, watched, and ended whole."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 GRACE_S = 3.0
 
 
-def on_server_core(command: list[str]) -> list[str]:
-    """The command, so that it runs on the core of the servers."""
-    return ["taskset", "--cpu-list", str(_core(SERVER_CORE)), *command]
+def on_server_cores(command: list[str], workers: int = 1) -> list[str]:
+    """The command, so that it runs on the core of the servers; on all cores with several workers."""
+    cores = [_core(SERVER_CORE)] if workers == 1 else _CORES
+    return ["taskset", "--cpu-list", ",".join(map(str, cores)), *command]
 
 
 class Tree:
     """A running server and all that it started."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], folder: Path) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], folder: Path, workers: int = 1
+    ) -> None:
         self.log = folder / "log.txt"
         inherited = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
         self._known: dict[int, psutil.Process] = {}
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                on_server_core(command),
+                on_server_cores(command, workers),
                 cwd=folder,
                 env=inherited | environment,
                 stdin=subprocess.DEVNULL,
@@ -97,7 +100,7 @@ class Tree:
 @contextlib.contextmanager
 def running(server: Server, place: Place) -> Iterator[Tree]:
     """The server's tree, for as long as the block lasts."""
-    tree = Tree(server.command(place), variables(server, place), place.folder)
+    tree = Tree(server.command(place), variables(server, place), place.folder, place.workers)
     try:
         yield tree
     finally:

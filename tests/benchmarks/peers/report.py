@@ -30,6 +30,8 @@ azureml-inference-server-http and "mlmagic" run the same unmodified entry script
 hand-written apps with orjson and the model hard-coded; the others what their documents show for one worker.
 "bare loop, batched" is no server, but a limit for one in Python: uvloop and httptools with the model
 hard-coded, where nothing is checked, counted or limited, and concurrent requests are predicted in one call.
+
+"with 2 workers": two processes of each server, on two cores that they share with wrk.
 """
 HEAD = (
     *("server", "req/s @1", "req/s @32", "x azureml", "x bjoern", "p50 / p99 @1 ms", "p50 / p99 @32 ms"),

@@ -38,6 +38,8 @@ class Plan:
     rounds: int
     seconds: int
     starts: int
+    workers: int = 1
+    """Of each server."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def measure_all(stand: Stand, model: Model, plan: Plan, folder: Path) -> dict[st
     for server in stand.servers:
         if server.requirements in stand.missing:
             found[server.name]["failures"] = [stand.missing[server.requirements]] * PATIENCE
-    visits = Visits(stand, model, folder, found)
+    visits = Visits(stand, model, folder, found, plan.workers)
     for number in range(plan.starts):
         visits.start_each(number)
     visits.load_all(plan)
@@ -78,11 +80,14 @@ def measure_all(stand: Stand, model: Model, plan: Plan, folder: Path) -> dict[st
 class Visits:
     """The servers with one model; what is seen of each is added to ``found``."""
 
-    def __init__(self, stand: Stand, model: Model, folder: Path, found: dict[str, Figures]) -> None:
+    def __init__(
+        self, stand: Stand, model: Model, folder: Path, found: dict[str, Figures], workers: int
+    ) -> None:
         self._stand = stand
         self._model = model
         self._folder = folder
         self._found = found
+        self._workers = workers
 
     def start_each(self, number: int) -> None:
         """One after the other, alone: the time to its first answer, and its memory after some more."""
@@ -96,7 +101,8 @@ class Visits:
                     check_answers(server, place.ports[0], self._model)
                     measure(server, tree, place, max(CONNECTIONS), WARM_UP_S)
                     seen = {"cold_s": cold_s, "pss_mb": tree.pss_mb()}
-                seen["run_us"] = measure_run(server, place)
+                if self._workers == 1:
+                    seen["run_us"] = measure_run(server, place)
             self._found[server.name]["starts"].append(seen)
             self._tell("start", number, server, seen)
 
@@ -152,7 +158,8 @@ class Visits:
     def _place(self, server: Server) -> Place:
         own = self._folder / f"{self._model.name}-{''.join(c if c.isalnum() else '-' for c in server.name)}"
         own.mkdir(exist_ok=True)
-        place = Place(self._stand.environments[server.requirements], self._model, own, free_ports(3))
+        environment = self._stand.environments[server.requirements]
+        place = Place(environment, self._model, own, free_ports(3), self._workers)
         server.prepare(place)
         return place
 

@@ -1,4 +1,4 @@
-"""The servers: how each is started with one worker, where it is asked, and how its answer is read."""
+"""The servers: how each is started, where it is asked, and how its answer is read."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Place:
     model: Model
     folder: Path
     ports: tuple[int, ...] = (0, 0, 0)
+    workers: int = 1
 
     def tool(self, name: str) -> str:
         """A program of the environment."""
@@ -69,6 +70,11 @@ class Server:
         """Whether it is mlmagic."""
         return self.requirements.startswith("mlmagic")
 
+    @property
+    def takes_workers(self) -> bool:
+        """Whether ``command`` starts as many workers as it is told."""
+        return self.is_ours or self.requirements == "azureml"
+
     def url(self, port: int) -> str:
         """Where it is asked."""
         return f"http://{HOST}:{port}{self.path}"
@@ -77,7 +83,8 @@ class Server:
 def _azureml(place: Place) -> list[str]:
     return [
         *(place.tool("azmlinfsrv"), "--entry_script", place.script("plain")),
-        *("--model_dir", str(place.model.folder), "--port", str(place.ports[0]), "--worker_count", "1"),
+        *("--model_dir", str(place.model.folder), "--port", str(place.ports[0])),
+        *("--worker_count", str(place.workers)),
     ]
 
 
@@ -86,6 +93,7 @@ def _mlmagic(flavour: str) -> Callable[[Place], list[str]]:
         return [
             *(place.tool("python"), "-m", "mlmagic.scoring", "--entry-script", place.script(flavour)),
             *("--model-dir", str(place.model.folder), "--host", HOST, "--port", str(place.ports[0])),
+            *("--workers", str(place.workers)),
         ]
 
     return command

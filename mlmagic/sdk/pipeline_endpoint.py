@@ -9,12 +9,13 @@ from mlmagic.core.pipeline_urls import endpoint_path
 from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.exceptions import UserErrorException, raises
 from mlmagic.sdk.pipeline_run import PipelineRun
-from mlmagic.sdk.published_pipeline import ACTIVE, DISABLED, STARTER, PublishedPipeline
+from mlmagic.sdk.published_pipeline import ACTIVE, DISABLED, STARTER, Pipelines, PublishedPipeline
 from mlmagic.sdk.workspace_base import WorkspaceBase
 
 KIND = "pipeline endpoint"
 PipelineEndpoints = list["PipelineEndpoint"]
-"""A name for it, because `PipelineEndpoint.list` hides the built-in one in its class."""
+VersionNames = list[str]
+"""Names for them, because `PipelineEndpoint.list` hides the built-in one in its class."""
 
 
 @raises(UserErrorException)
@@ -105,14 +106,47 @@ class PipelineEndpoint:
         self.get_pipeline(version)
         self._keep({**self._record, "default": int(version)})
 
+    def set_default(self, pipeline: PublishedPipeline) -> None:
+        """Make the latest version with this published pipeline the default.
+
+        Raises `UserErrorException` if no version has it: `add` it first.
+        """
+        pipelines = self._record["pipelines"]
+        versions = [number for number, id in enumerate(pipelines) if id == pipeline.id]
+        if not versions:
+            raise UsageError(
+                f"published pipeline {pipeline.id!r} is not a version of {KIND} {self.name!r}",
+                hint="Add it with add(), or with add_default().",
+            )
+        self.set_default_version(str(versions[-1]))
+
+    def set_description(self, description: str) -> None:
+        """Replace the description."""
+        self._keep({**self._record, "description": description})
+
+    def set_name(self, name: str) -> None:
+        """Raises `UserErrorException`: the URL of the REST endpoint contains the name."""
+        raise UsageError(
+            f"{KIND} {self.name!r} cannot be renamed: its URL contains the name",
+            hint=f"Create another one with PipelineEndpoint.publish(workspace, {name!r}, pipeline).",
+        )
+
+    def list_versions(self) -> VersionNames:
+        """The versions, the oldest first: ``["0", "1", ...]``."""
+        return [str(number) for number in range(len(self._record["pipelines"]))]
+
+    def list_pipelines(self, active_only: bool = True) -> Pipelines:
+        """The published pipelines of the versions, the oldest first."""
+        found = [self.get_pipeline(version) for version in self.list_versions()]
+        return [each for each in found if not active_only or each.status == ACTIVE]
+
     def get_default_version(self) -> str:
         """The default version."""
         return str(self._record["default"])
 
     def get_pipeline(self, version: str | None = None) -> PublishedPipeline:
         """The published pipeline of a version, by default of the default version."""
-        record = self._record
-        versions = [str(number) for number in range(len(record["pipelines"]))]
+        record, versions = self._record, self.list_versions()
         wanted = str(record["default"] if version is None else version)
         if wanted not in versions:
             raise NotFound(f"version of {KIND} {self.name!r}", wanted, versions)

@@ -239,6 +239,29 @@ def test_versions_of_a_pipeline_endpoint(
     assert ended(workspace, post(f"{endpoint.endpoint}/0", body)).get_status() == "Finished"
 
 
+def test_the_default_is_a_version_of_the_endpoint(
+    workspace: Workspace, published: PublishedPipeline, source: Path
+) -> None:
+    step = PythonScriptStep("log.py", source_directory=str(source))
+    second, stranger = (Pipeline(workspace, [step]).publish(name) for name in ("second", "stranger"))
+    endpoint = PipelineEndpoint.publish(workspace, "scoring", pipeline=published, description="first")
+    endpoint.add(second)
+    assert endpoint.list_versions() == ["0", "1"]
+    endpoint.set_default(second)
+    assert endpoint.get_default_version() == "1"
+    with pytest.raises(UserErrorException, match="is not a version of pipeline endpoint 'scoring'"):
+        endpoint.set_default(stranger)
+    with pytest.raises(UserErrorException, match="cannot be renamed: its URL contains the name"):
+        endpoint.set_name("other")
+    endpoint.set_description("of every day")
+    second.disable()
+
+    found = PipelineEndpoint.get(workspace, name="scoring")
+    assert (found.get_default_version(), found.description) == ("1", "of every day")
+    assert [each.id for each in found.list_pipelines()] == [published.id]
+    assert [each.id for each in found.list_pipelines(active_only=False)] == [published.id, second.id]
+
+
 def test_a_path_of_a_datastore_as_a_parameter(workspace: Workspace, source: Path) -> None:
     store = Datastore.get_default(workspace)
     for name in ("one", "two"):

@@ -6,7 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
+import venv
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +162,27 @@ def test_a_kill_in_the_middle_of_a_compile_leaves_nothing_half_done(
         assert not opened.memory.files.has_intakes
         assert set(folder.glob("files/*/*")) == stored
         assert register(opened, file, compile=True).id == "ridge:2"
+
+
+def test_an_update_by_itself_says_what_the_interpreter_cannot_serve(engine: Engine, tmp_path: Path) -> None:
+    python = without_onnxruntime(tmp_path / "python")
+    environment = {"python": {"userManagedDependencies": True, "interpreterPath": python}}
+    model = register(engine, ridge(tmp_path), compile=True)
+    deploy(engine, model, inference=replace(SCRIPT, environment=environment))
+    assert not compiled(engine)
+    engine.follows.add("svc", "ridge")
+    register(engine, ridge(tmp_path), compile=True)
+    wait_for(lambda: engine.services.get("svc").models == ("ridge:2",), "the update")
+    assert not compiled(engine)
+    assert engine.requests.score("svc", BODY)["scikit-learn"] is True
+
+
+def without_onnxruntime(folder: Path) -> str:
+    """An interpreter in ``folder`` with all packages of this one but onnxruntime."""
+    venv.create(folder, symlinks=True)
+    packages = Path(sysconfig.get_path("purelib"))
+    into = folder / packages.relative_to(sys.prefix)
+    for each in packages.iterdir():
+        if not each.name.startswith("onnxruntime"):
+            (into / each.name).symlink_to(each)
+    return str(folder / "bin" / "python")

@@ -144,6 +144,11 @@ def _with_packages(
     )
 
 
+def installed_in(python: str) -> Versions:
+    """The versions of what is installed for the interpreter ``python``; `UsageError` if it does not work."""
+    return _versions(satisfaction.installed_here if python == sys.executable else _installed_for(python))
+
+
 def _versions(look: satisfaction.Installed) -> Versions:
     def versions(names: Iterable[str]) -> dict[str, str | None]:
         # Without the local part, as in a pin.

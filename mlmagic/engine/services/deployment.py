@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core import advice
-from mlmagic.core.compiled_models import Compiled, chosen
+from mlmagic.core.compiled_models import Compiled, chosen, has_parts
 from mlmagic.core.configuration import ACCESS_FIELDS, DeploymentConfig, InferenceConfig
 from mlmagic.core.environment import EnvironmentNeeds, needs_of
 from mlmagic.core.model import Model, added_properties
@@ -23,7 +23,7 @@ from mlmagic.core.replacements import with_replacements, without_replacements
 from mlmagic.core.webservice import Desired, Revision, Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.endpoints.networks import check_reachable_by
-from mlmagic.engine.environments.runtime import Runtime, runtime_for
+from mlmagic.engine.environments.runtime import Runtime, installed_in, runtime_for
 from mlmagic.engine.models.models import Models
 from mlmagic.engine.requirements import check_known, completed, with_compiled
 from mlmagic.engine.scripts import no_code, sources
@@ -257,6 +257,8 @@ class Deployments:
             news = notify if config.compute_settings != current.config.compute_settings else silent
             check_collection(config, target, runtime.versions, news)
             check_azure_monitor(config, runtime.versions, news)
+        elif has_parts(compiled) and target.capabilities.runs_interpreter:
+            compiled = usable(compiled, config.compile, installed_in(python), notify)
         if inference is not None:
             self._check_packages(wanted, used, target)
         elif request.models is not None:

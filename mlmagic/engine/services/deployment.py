@@ -40,10 +40,10 @@ from mlmagic.engine.services.local_resources import (
     say_what_is_not_limited,
 )
 from mlmagic.engine.services.ownership import machine_for, owned_here
-from mlmagic.engine.services.reconcile import planner
+from mlmagic.engine.services.revisions import labels_of, revise
 from mlmagic.engine.services.unsupported import check_supported
 from mlmagic.engine.targets import Targets
-from mlmagic.errors import Advice, AlreadyExists, NotFound, UsageError, WrongState
+from mlmagic.errors import Advice, AlreadyExists, NotFound, UsageError
 from mlmagic.scoring import settings
 from mlmagic.targets.base import ComputeTarget
 from mlmagic.targets.kubernetes.connection import TARGET as KUBERNETES
@@ -57,10 +57,6 @@ if TYPE_CHECKING:
 
 Also = Callable[["Connection", Webservice], None]
 """Called in the transaction that records a revision; when it raises, nothing is recorded."""
-
-
-class StalePlan(WrongState):
-    """Another update was recorded since this one was planned: planned again, it builds on that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,63 +372,6 @@ _OF_ENDPOINT = frozenset((*ACCESS_FIELDS, "compute_settings", "tags", "propertie
 """What an update may change of an endpoint itself."""
 
 
-def revise(
-    tx: Connection,
-    name: str,
-    revision: Revision,
-    operation: str = "update",
-    *,
-    machine: str | None = None,
-    based_on: Webservice | None = None,
-    change: str = "",
-    rollback_of: int | None = None,
-) -> Webservice:
-    """Record ``revision`` as the next of a service. One that is under way is given up for it.
-
-    ``change`` and ``rollback_of`` are as for `services.revise`. A rollback to the revision that serves needs
-    no new one: it cancels the update that is under way.
-
-    With a ``machine``, the service belongs to that one from now on. Raises `StalePlan` if it was planned from
-    ``based_on``, and another revision is wanted or the labels are others by now; `WrongState` while the
-    service is being deleted.
-    """
-    now = services.get(tx, name)
-    if now.desired is Desired.DELETED:
-        raise WrongState(name, now.state, operation, hint="It is being deleted; deploy it again after that.")
-    if based_on is not None and _kept(now) != _kept(based_on):
-        raise StalePlan(name, now.state, operation)
-    superseded = planner.superseded(now, services.revision_numbers(tx, now.id))
-    if rollback_of is not None and rollback_of == now.serving and now.desired is Desired.RUNNING:
-        if now.revision != now.serving:
-            services.take_back(tx, now, superseded)
-        return services.get(tx, name)
-    return services.revise(
-        tx,
-        now,
-        revision,
-        machine=machine,
-        superseded=superseded,
-        change=change,
-        rollback_of=rollback_of,
-    )
-
-
-def renew(
-    tx: Connection, name: str, operation: str, *, change: str = "", replicas: int | None = None
-) -> Webservice:
-    """Record the wanted revision once more, with another number of ``replicas`` if one is given."""
-    now = services.get(tx, name)
-    revision = services.get_revision(tx, now.id, now.revision)
-    config = replace(revision.config, **labels_of(now))
-    config = config if replicas is None else config.scaled(replicas)
-    return revise(tx, name, replace(revision, config=config), operation, change=change)
-
-
-def labels_of(service: Webservice) -> dict[str, Any]:
-    """The labels of a service, as fields of a configuration; they may have been changed since the deploy."""
-    return {"tags": service.tags, "properties": service.properties, "description": service.description}
-
-
 def check_version(service: str, config: DeploymentConfig) -> None:
     """Raises `UsageError` for a configuration with which the router of an endpoint cannot call a version."""
     if config.token_auth_enabled:
@@ -459,11 +398,6 @@ def _check_of_endpoint(service: Webservice, request: DeployRequest) -> None:
             f"{service.name!r} is an endpoint, and {given[0]} belongs to a version of it",
             hint=f"Update one of its versions: {', '.join(service.endpoint.names)}.",
         )
-
-
-def _kept(service: Webservice) -> tuple[Any, ...]:
-    """What an update keeps of a service, beside what it changes."""
-    return service.id, service.revision, labels_of(service)
 
 
 def _accepting(config: DeploymentConfig, request: DeployRequest) -> DeploymentConfig:

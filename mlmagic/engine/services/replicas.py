@@ -8,10 +8,10 @@ from mlmagic.core.arguments import MOST_REPLICAS, REPLICAS
 from mlmagic.core.notify import Notify, silent
 from mlmagic.core.webservice import Desired, State, Webservice
 from mlmagic.engine.events.bus import Bus
-from mlmagic.engine.services.deployment import renew
 from mlmagic.engine.services.failures import still_waiting
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.ownership import owned_here
+from mlmagic.engine.services.revisions import renew
 from mlmagic.engine.services.services import Services, Watch, ignore
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets

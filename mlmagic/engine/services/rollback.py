@@ -25,8 +25,9 @@ from mlmagic.core.webservice import Desired, Revision, State, Webservice
 from mlmagic.engine import staging
 from mlmagic.engine.environments.store import Store
 from mlmagic.engine.models.models import Models
-from mlmagic.engine.services.deployment import DeploymentPlan, labels_of
+from mlmagic.engine.services.deployment import DeploymentPlan
 from mlmagic.engine.services.ownership import owned_here
+from mlmagic.engine.services.revisions import labels_of
 from mlmagic.engine.targets import Targets
 from mlmagic.errors import Advice, InvalidConfig, NotFound, UsageError
 from mlmagic.targets.base import ComputeTarget

@@ -28,14 +28,13 @@ from mlmagic.engine.services.deployment import (
     DeploymentPlan,
     Deployments,
     DeployRequest,
-    StalePlan,
-    renew,
 )
 from mlmagic.engine.services.failures import failure_of, still_waiting
 from mlmagic.engine.services.keys import Keys
 from mlmagic.engine.services.new_replacements import NewReplacements
 from mlmagic.engine.services.ownership import is_owned_here, owned_here
 from mlmagic.engine.services.reconcile.planner import superseded
+from mlmagic.engine.services.revisions import StalePlan, renew
 from mlmagic.engine.services.rollback import Rollback, Rollbacks
 from mlmagic.engine.services.supervision import Supervision
 from mlmagic.engine.targets import Targets

@@ -372,7 +372,7 @@ TABLE: tuple[Argument, ...] = (
     _row("compile", bool, _B,
          "Compile scikit-learn, XGBoost and LightGBM models to ONNX, and serve those that are proven equal. "
          "Default: models that were registered with --compile.", key="compile", field=SAME,
-         options=("--compile",)),
+         options=("--compile",), label="Compiled models: served by ONNX Runtime where they are proven equal"),
     _row("live", bool, _B, "Live reload: each run of the script's cell updates the service.",
          default=False, key="live", field=SAME, options=("--live",),
          label="Live reload: re-running the cell updates the service"),

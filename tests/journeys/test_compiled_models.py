@@ -26,6 +26,8 @@ CELLS = [
     "%models",
 ]
 
+FORM = [CELLS[0], "%register ridge --name prices --sample {rows[:2].tolist()}", "%deploy"]
+
 
 @pytest.fixture
 def cells() -> Sequence[str]:
@@ -49,3 +51,16 @@ def test_what_is_compiled_is_said(lab: Client, page: Any) -> None:
             page.set_viewport_size({"width": width, "height": 2000})
             assert violations(page) == []
             page.screenshot(path=ARTIFACTS / f"compiled-{theme.lower()}-{width}.png")
+
+
+@pytest.mark.parametrize("cells", [FORM])
+def test_a_form_has_models_compiled(lab: Client, page: Any) -> None:
+    page.get_by_label("Model", exact=True).wait_for()
+    page.locator("summary", has_text="Behaviour:").click()
+    page.get_by_label("Compiled models: served by ONNX Runtime where they are proven equal").check()
+    page.locator("summary", has_text="Behaviour: compiled models").wait_for()
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    card = page.get_by_role("group", name="Service prices-svc")
+    card.locator("summary", has_text="Details").click()
+    card.get_by_text("Compiled: predict (equal to").wait_for()
+    page.screenshot(path=ARTIFACTS / "compiled-form.png")

@@ -18,6 +18,7 @@ ARGUMENTSWHERE = {
     "token_auth_enabled",
     "batch",
     "batch_wait_ms",
+    "compile",
     "live",
     "description",
     "cors_origins",

@@ -70,6 +70,8 @@ class Collection:
         self._losses = Losses("records of collected data were dropped", _QUIET_SECONDS, lambda: sys.stderr)
         self._counters: Counters | None = None
         self._counting = threading.Lock()
+        if settings.writes:
+            self._writer  # noqa: B018 (imported at the start, and not beside the first requests)
 
     def note_collector(self) -> None:
         """The script has made a collector."""
@@ -132,7 +134,7 @@ class Collection:
 
     @cached_property
     def _writer(self) -> RowWriter:
-        from mlmagic.scoring.collection.writer import RowWriter  # many services collect nothing
+        from mlmagic.scoring.collection.writer import RowWriter  # most services collect nothing
 
         return RowWriter(self.settings)
 

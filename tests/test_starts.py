@@ -52,6 +52,19 @@ NOT_OF_EACH_ENGINE = {
     "services.supervisor",
 }
 """Modules of the engine that are imported when they are used."""
+NOT_OF_EACH_SERVER = {
+    "csv",
+    "email.parser",
+    "encodings.idna",
+    "gzip",
+    "hashlib",
+    "http.client",
+    "mlmagic.scoring.collection.recorded_requests",
+    "mlmagic.scoring.collection.stores",
+    "mlmagic.scoring.telemetry.telemetry",
+    "msgspec",
+}
+"""Modules that only authentication, data collection, telemetry, typed inputs or names in Unicode need."""
 
 
 def loaded_by(code: str) -> set[str]:
@@ -142,4 +155,4 @@ def test_serving_a_script(tmp_path: Path) -> None:
     assert rooms_in(loaded) <= {*OF_EACH_COMMAND, "scoring"}
     assert "mlmagic.cli.services" not in loaded
     assert not packages_in(loaded) & {*HEAVY, "IPython"}
-    assert not loaded & {"email.parser", "gzip", "http.client", "mlmagic.scoring.telemetry.telemetry"}
+    assert not loaded & NOT_OF_EACH_SERVER

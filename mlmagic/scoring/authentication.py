@@ -18,8 +18,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from hashlib import sha256
-from hmac import compare_digest
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +114,11 @@ class Authenticator:
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
+        # Here, and not for each caller; a service without authentication does without both.
+        from hashlib import sha256
+        from hmac import compare_digest
+
+        self._hash, self._compare = sha256, compare_digest
         self._path = source if isinstance(source, Path) else None
         self._watched = WatchedFiles(source) if isinstance(source, Path) else None
         self._clock = clock
@@ -145,10 +148,10 @@ class Authenticator:
 
     def _knows(self, presented: bytes) -> bool:
         # Digests, so that not even the length of a key shows in the time; and all of them, always.
-        digest = sha256(presented).digest()
+        digest = self._hash(presented).digest()
         found = False
         for key in self._keys:
-            found |= compare_digest(digest, key)
+            found |= self._compare(digest, key)
         return found or (self._token_secret is not None and self._is_token(presented, digest))
 
     def _is_token(self, presented: bytes, digest: bytes) -> bool:
@@ -176,7 +179,7 @@ class Authenticator:
 
     def _use(self, credentials: Credentials) -> None:
         keys = (credentials.primary, credentials.secondary)
-        self._keys = [sha256(key.encode()).digest() for key in keys if key is not None]
+        self._keys = [self._hash(key.encode()).digest() for key in keys if key is not None]
         self._token_secret, self._service = credentials.token_secret, credentials.service
         self._verified: dict[bytes, float] = {}
         """Digest of a token that was verified -> when it expires; to verify takes longer than to score."""

@@ -134,9 +134,9 @@ def main() -> None:
 
 
 def _beside_the_reference(engine: Engine, docker: DockerEngine, folder: Path, rounds: int) -> None:
-    model = _model(folder)
-    engine.models.register(str(model), ModelDescription("bench"))
-    ours, reference = Ours(engine), Reference(connect(current()), model)
+    model_file = model(folder)
+    engine.models.register(str(model_file), ModelDescription("bench"))
+    ours, reference = Ours(engine), Reference(connect(current()), model_file)
 
     def reference_deploys(number: int) -> None:
         reference.build(number)
@@ -203,7 +203,7 @@ def _many(engine: Engine, docker: DockerEngine, count: int) -> None:
     print("left of them:", [line for line in left.split() if "many" in line] or "nothing")
 
 
-def _model(folder: Path) -> Path:
+def model(folder: Path) -> Path:
     import joblib
     from sklearn.datasets import load_diabetes
     from sklearn.linear_model import Ridge
@@ -230,7 +230,7 @@ def answered(uri: str) -> None:
             pass
         if time.monotonic() > deadline:
             raise TimeoutError(uri)
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 if __name__ == "__main__":

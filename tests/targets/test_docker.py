@@ -239,6 +239,22 @@ class TestDocker(TargetContract):
         said = docker.docker("exec", handle.container, "cat", "/theirs", "/more")
         assert said.split() == ["theirs", "more"]
 
+    def test_a_base_without_bytecode_gets_it_and_processes_share_what_is_imported(
+        self, target: ComputeTarget[Any], launch: Callable[..., Any]
+    ) -> None:
+        # As in the official images of Python.
+        removed = "find /usr/lib/python3* -name __pycache__ -prune -exec rm -r {} +"
+        environment = {
+            "python": {"userManagedDependencies": True},
+            "docker": {"baseDockerfile": f"FROM mlmagic-tests-python:3.11\nRUN {removed}\n"},
+        }
+        config = DeploymentConfig("docker", environment_variables={"WORKER_COUNT": "2"})
+        _, handle = launch("bytecode.py", environment=environment, config=config, modules=("wave",))
+        answer = self.score(target, handle)
+        assert answer["missing"] == []
+        assert answer["found"] > 50
+        assert (answer["preloaded"], answer["workers"]) == (True, "2")
+
 
 def test_the_context_that_is_chosen_is_honoured_and_kept_in_the_handle(
     docker: DockerEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

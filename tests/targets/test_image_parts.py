@@ -29,6 +29,17 @@ class TestDockerfile:
         assert places == sorted(places)
         assert text.count("FROM python:3.11-slim") == 2
 
+    def test_all_foundations_of_a_base_share_the_bytecode_of_its_standard_library(self) -> None:
+        one, other = (
+            dockerfile.foundation(Recipe("python:3.11-slim", extra_steps=steps)).partition(
+                "FROM python:3.11-slim AS mlmagic-foundation\n"
+            )[2]
+            for steps in (None, "RUN apt-get update")
+        )
+        shared = one.partition("COPY")[0]
+        assert "compileall" in shared
+        assert other.startswith(shared)
+
     def test_what_brings_its_packages_is_left_as_it_is(self) -> None:
         text = dockerfile.foundation(
             Recipe("theirs:1", own_packages=True, interpreter="/opt/conda/bin/python")
@@ -181,6 +192,13 @@ class TestBlueprint:
         assert not [name for name in plan.foundation.files if name.startswith(("access/", "azureml-app/"))]
         assert plan.foundation.files["requirements.txt"] == b"six==1.16.0\n"
         assert set(plan.app.files) == {"azureml-app/score.py"}
+
+    @pytest.mark.parametrize(("modules", "words"), [((), []), (("a", "b.c"), ["--preload", "a,b.c"])])
+    def test_several_processes_share_the_modules(
+        self, tmp_path: Path, modules: tuple[str, ...], words: list[str]
+    ) -> None:
+        arguments = build_plan(spec(tmp_path, modules=modules), {}).arguments()
+        assert arguments == ["--entry-script", "score.py", "--source-directory", dockerfile.APP, *words]
 
     def test_dockerignore_is_honoured_but_never_for_the_script(self, tmp_path: Path) -> None:
         given = spec(tmp_path)

@@ -15,18 +15,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.collection.entries import is_sampled
-from mlmagic.scoring.collection.recorded_requests import answered, asked, is_recorded, packed
+from mlmagic.scoring.collection.packed_requests import answered, asked, is_recorded, packed, records_of
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
-from mlmagic.scoring.collection.writer import Record, RowWriter, records_of
 from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
 from mlmagic.scoring.delivery.delivery import Delivery, attempts
 from mlmagic.scoring.replayed import is_replayed
 
 if TYPE_CHECKING:
+    from mlmagic.scoring.collection.packed_requests import Record
+    from mlmagic.scoring.collection.writer import RowWriter
     from mlmagic.scoring.http.request import Request
     from mlmagic.scoring.http.response import Response
     from mlmagic.scoring.metrics import Counters
@@ -58,18 +59,19 @@ class Collection:
         self.has_collector = False
         """Whether the script has a collector of its own, which records instead of the server."""
         self.collectors_made = 0
-        self._writer = RowWriter(settings)
         self._beside: Delivery | None = None
         self._thread = BatchThread(
             "mlmagic data collection",
             self._deliver,
             most_waiting=MOST_WAITING_BYTES,
-            most_at_once=MOST_AT_ONCE if self._writer.appends else MOST_IN_FILE,
-            delay_s=DELAY_SECONDS if self._writer.appends else FILE_SECONDS,
+            most_at_once=MOST_AT_ONCE if settings.appends else MOST_IN_FILE,
+            delay_s=DELAY_SECONDS if settings.appends else FILE_SECONDS,
         )
         self._losses = Losses("records of collected data were dropped", _QUIET_SECONDS, lambda: sys.stderr)
         self._counters: Counters | None = None
         self._counting = threading.Lock()
+        if settings.writes:
+            self._writer  # noqa: B018 (imported at the start, and not beside the first requests)
 
     def note_collector(self) -> None:
         """The script has made a collector."""
@@ -130,8 +132,15 @@ class Collection:
                         entry.on_error(error)
         self._losses.log()
 
+    @cached_property
+    def _writer(self) -> RowWriter:
+        from mlmagic.scoring.collection.writer import RowWriter  # most services collect nothing
+
+        return RowWriter(self.settings)
+
     def _process(self) -> Delivery:
         if self._beside is None:
+            from mlmagic.scoring.collection.writer import RowWriter
             from mlmagic.scoring.delivery.process import DeliveryProcess
 
             self._beside = DeliveryProcess(partial(RowWriter, self.settings))

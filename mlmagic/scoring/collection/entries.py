@@ -5,7 +5,6 @@ STORAGE/modeldata/SUBSCRIPTION/GROUP/WORKSPACE/SERVICE/MODEL/VERSION/DESIGNATION
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -112,5 +111,7 @@ def is_sampled(identity: str, rate: float) -> bool:
     """
     if rate >= 1:
         return True
-    digest = hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=8).digest()
+    from hashlib import blake2b
+
+    digest = blake2b(identity.encode("utf-8", "replace"), digest_size=8).digest()
     return int.from_bytes(digest, "big") < rate * 2**64

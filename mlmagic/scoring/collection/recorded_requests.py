@@ -9,7 +9,7 @@ from __future__ import annotations
 import marshal
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -26,43 +26,12 @@ from mlmagic.scoring.collection.entries import (
 from mlmagic.scoring.collection.redaction import WITHHELD, Redaction
 from mlmagic.scoring.collection.settings import CollectionSettings
 from mlmagic.scoring.collection.tables import BODY, TEXT, Table, csv_table, prediction_of, table_of
-from mlmagic.scoring.http.request import BadInput, query_as_json
+from mlmagic.scoring.http.request import BadInput
 from mlmagic.scoring.inputs.bodies import CSV, JSON, is_json, parse_json
-
-if TYPE_CHECKING:
-    from mlmagic.scoring.http.request import Request
-    from mlmagic.scoring.http.response import Response
 
 BODY_BYTES = 1 << 20
 """A longer body is left out."""
-RECORDS = 2
-"""Of a request: one of inputs, one of predictions."""
 _UNMARKED = ("", "application/x-www-form-urlencoded")
-_LENGTH_OF_JSON = b"inference-header-content-length"
-
-
-_Fields = tuple[bytes, bytes | str, str]
-"""Those of a `Body`. On the request path a plain tuple is made in a tenth of the time."""
-
-
-def asked(request: Request) -> _Fields:
-    """The body of a request as it was received, before the script has it."""
-    if request.method == b"GET":
-        return query_as_json(request.query).encode(), JSON, ""
-    fields = request.fields
-    kind = fields.get(b"content-type", b"")
-    if b"content-encoding" in fields:
-        return b"", kind, f"compressed with {fields[b'content-encoding'].decode('latin-1')}"
-    if _LENGTH_OF_JSON in fields:
-        return b"", kind, "binary tensors"
-    return request.body, kind, ""
-
-
-def answered(response: Response) -> _Fields:
-    """The body of an answer."""
-    if response.is_stream:
-        return b"", "", "a stream"
-    return response.body, response.content_type, ""
 
 
 class Body(NamedTuple):
@@ -107,15 +76,6 @@ class Body(NamedTuple):
             return _one_text(WITHHELD)
         names, named = table.names, table.named
         return table._replace(rows=[redaction.row(names, row, named=named) for row in table.rows])
-
-
-def packed(identity: str, when: float, asked: _Fields, answered: _Fields) -> bytes:
-    """The fields of a `ScoredRequest` in one piece, as they are queued and sent to the process that writes.
-
-    While many wait, each is one object, which the garbage collection does not visit. Both processes have the
-    same Python, so they have the same `marshal`.
-    """
-    return marshal.dumps((identity, when, *asked, *answered))
 
 
 class ScoredRequest(NamedTuple):
@@ -169,11 +129,6 @@ class RequestTables:
 
     def _rows(self, day: date, name: str, table: Table) -> list[list[list[Any]]]:
         return self._found.setdefault((day, name, tuple(table.names)), [])
-
-
-def is_recorded(request: Request, status: int) -> bool:
-    """Whether a request is recorded: one that was scored, without an error."""
-    return request.method in (b"POST", b"GET") and 200 <= status < 300
 
 
 def _one_text(text: str, form: str = "") -> Table:

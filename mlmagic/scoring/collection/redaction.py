@@ -6,8 +6,6 @@ replaced by `WITHHELD`, and so is text that mentions a redacted column.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,7 +43,9 @@ class Redaction:
             return None
         if self.key is None:
             return REDACTED
-        return hmac.new(self.key, str(value).encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:_DIGITS]
+        import hmac
+
+        return hmac.new(self.key, str(value).encode("utf-8", "replace"), "sha256").hexdigest()[:_DIGITS]
 
     def row(self, names: Sequence[str], row: Sequence[Any], *, named: bool) -> list[Any]:
         """A row of a table; ``named``: its names are those of the data, not ours."""

@@ -60,6 +60,11 @@ class CollectionSettings:
         """Whether the storage is a URL."""
         return is_url(self.storage)
 
+    @property
+    def appends(self) -> bool:
+        """Whether several batches share a file: nothing can be appended to one in a store, or of Parquet."""
+        return self.form == CSV and not self.is_remote
+
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> CollectionSettings:
         """Raises `InvalidCollection`."""

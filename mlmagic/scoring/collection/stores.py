@@ -57,19 +57,16 @@ class Batch:
 class Store(Protocol):
     """Where batches are written."""
 
-    appends: bool
-    """Whether several batches share a file."""
-
     def write(self, batch: Batch) -> None:
         """Write all rows or none; raises whatever prevents it. May be called again."""
 
 
 def store_of(settings: CollectionSettings) -> Store:
     """The store that the settings name; nothing is opened yet."""
-    if settings.is_remote:
-        return FileStore(settings.form, _Remote(settings.storage))
-    folder = _Folder(Path(settings.storage))
-    return FileStore(settings.form, folder) if settings.form == PARQUET else AppendingStore(folder.root)
+    if settings.appends:
+        return AppendingStore(Path(settings.storage))
+    files = _Remote(settings.storage) if settings.is_remote else _Folder(Path(settings.storage))
+    return FileStore(settings.form, files)
 
 
 def batches_of(entries: Iterable[Entry]) -> list[Batch]:
@@ -82,8 +79,6 @@ def batches_of(entries: Iterable[Entry]) -> list[Batch]:
 
 class AppendingStore:
     """Appends to one file for each day."""
-
-    appends = True
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -101,8 +96,6 @@ class AppendingStore:
 
 class FileStore:
     """Writes each batch to a file of its own."""
-
-    appends = False
 
     def __init__(self, form: str, files: _Folder | _Remote) -> None:
         self._form, self._files = form, files

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlmagic.scoring.collection.entries import Entry
-from mlmagic.scoring.collection.recorded_requests import RECORDS, RequestTables, ScoredRequest
+from mlmagic.scoring.collection.packed_requests import records_of
+from mlmagic.scoring.collection.recorded_requests import RequestTables, ScoredRequest
 from mlmagic.scoring.collection.settings import CollectionSettings
 from mlmagic.scoring.collection.stores import Batch, batches_of, store_of
 from mlmagic.scoring.delivery.delivery import Outcome
 
-Record = Entry | bytes
-"""Bytes are a packed `ScoredRequest`."""
-
-
-def records_of(record: Record) -> int:
-    """How many it counts as."""
-    return RECORDS if isinstance(record, bytes) else record.records
+if TYPE_CHECKING:
+    from mlmagic.scoring.collection.packed_requests import Record
 
 
 class RowWriter:
@@ -25,11 +22,6 @@ class RowWriter:
     def __init__(self, settings: CollectionSettings) -> None:
         self._settings, self._store = settings, store_of(settings)
         self._failed: list[tuple[Batch, Exception]] = []
-
-    @property
-    def appends(self) -> bool:
-        """Whether several batches share a file."""
-        return self._store.appends
 
     @property
     def failed(self) -> list[tuple[Entry, Exception]]:

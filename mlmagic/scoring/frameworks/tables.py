@@ -10,9 +10,8 @@ import numpy
 from mlmagic.scoring.frameworks.mlflow_signature import Signature
 from mlmagic.scoring.frameworks.serving import DATA
 from mlmagic.scoring.http.request import BadInput
-from mlmagic.scoring.inputs.arrays import Misfit, parse_array, read_array, read_frame
+from mlmagic.scoring.inputs.arrays import Misfit, explained, parse_array, read_array, read_frame
 from mlmagic.scoring.inputs.bodies import Whole
-from mlmagic.scoring.inputs.types import explained
 
 METHOD = "method"
 METHODS = ("predict_proba", "predict", "transform", "predict_log_proba", "decision_function", "score_samples")

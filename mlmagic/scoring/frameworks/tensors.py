@@ -10,9 +10,8 @@ import numpy
 
 from mlmagic.scoring.frameworks.serving import DATA
 from mlmagic.scoring.http.request import BadInput
-from mlmagic.scoring.inputs.arrays import Misfit, parse_array, plain, read_array
+from mlmagic.scoring.inputs.arrays import Misfit, explained, parse_array, plain, read_array
 from mlmagic.scoring.inputs.bodies import Whole
-from mlmagic.scoring.inputs.types import explained
 
 FREE = "any"
 """The name of a dimension that may have any size and has no name of its own."""

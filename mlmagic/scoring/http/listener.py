@@ -157,7 +157,11 @@ def url_of(sock: socket.socket, *, tls: bool = False) -> str:
 
 def _bound(host: str, port: int, *, reuse: bool) -> socket.socket:
     family, kind, proto, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        # As text, the tables of all Unicode names would be imported even for "127.0.0.1".
+        host.encode() if host.isascii() else host,
+        port,
+        type=socket.SOCK_STREAM,
+        flags=socket.AI_PASSIVE,
     )[0]
     sock = socket.socket(family, kind, proto)
     try:

@@ -22,6 +22,13 @@ class Misfit(ValueError):
     """A value of the wrong kind; the message is: Expected ..., got ...."""
 
 
+def explained(message: str, name: str) -> str:
+    """A `Misfit`, or msgspec's ``Expected `int`, got `str` - at `$.age```, with the parameter's name."""
+    what, *places = message.split(" - at `")
+    path = "".join(place.rstrip("`").removeprefix("$") for place in reversed(places))
+    return f"The {name + path!r} parameter does not match its type: {what.replace('`', '')}."
+
+
 def read_array(value: Any, dtype: Any = None) -> Any:
     """An `ndarray` of lists, a table or another array; of ``dtype`` if given. Raises `Misfit`."""
     import numpy

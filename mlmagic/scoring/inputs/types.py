@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from mlmagic.scoring.http.request import BadInput
-from mlmagic.scoring.inputs.arrays import plain, read_array, read_frame, read_series
+from mlmagic.scoring.inputs.arrays import explained, plain, read_array, read_frame, read_series
 from mlmagic.scoring.inputs.constraints import adapter_of, needs_pydantic, schema_of, validated
 from mlmagic.scoring.inputs.dataclass_defaults import complete, has_defaults
 from mlmagic.scoring.inputs.nested_types import nested_types
@@ -207,10 +207,3 @@ _SCHEMAS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "DataFrame": _frame_schema,
     "Series": _series_schema,
 }
-
-
-def explained(message: str, name: str) -> str:
-    """msgspec's ``Expected `int`, got `str` - at `$.age``` with the parameter's name."""
-    what, *places = message.split(" - at `")
-    path = "".join(place.rstrip("`").removeprefix("$") for place in reversed(places))
-    return f"The {name + path!r} parameter does not match its type: {what.replace('`', '')}."

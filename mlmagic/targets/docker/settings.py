@@ -70,7 +70,6 @@ def arguments_of(spec: ServiceSpec, plan: BuildPlan, *, predecessor: str | None)
         arguments += ["--take-over", run_folder(predecessor)]
     if spec.config.idle_timeout_seconds is not None:
         arguments += ["--idle-timeout", str(spec.config.idle_timeout_seconds)]
-        arguments += ["--preload", ",".join(spec.modules)]
     return arguments
 
 

@@ -52,6 +52,8 @@ class BuildPlan:
     """The requirements as user or capture pinned them; of a pinned plan, all that will be installed."""
     own_requirements: tuple[str, ...] = ()
     """Those of script and models alone, without the server's and without what they need in turn."""
+    modules: tuple[str, ...] = ()
+    """What the processes of a service import before they are forked."""
 
     @property
     def python(self) -> str:
@@ -78,7 +80,10 @@ class BuildPlan:
     def arguments(self) -> list[str]:
         """The server's arguments that say what it serves."""
         arguments = ["--entry-script", self.entry_script, "--source-directory", APP]
-        return [*arguments, "--model-dir", self.model_dir] if self.model_dir else arguments
+        if self.model_dir:
+            arguments += ["--model-dir", self.model_dir]
+        # Used only by several processes, which a variable such as WORKER_COUNT may ask for.
+        return [*arguments, "--preload", ",".join(self.modules)] if self.modules else arguments
 
 
 def build_plan(spec: ServiceSpec, environment: Mapping[str, str] | None = None) -> BuildPlan:
@@ -113,6 +118,7 @@ def build_plan(spec: ServiceSpec, environment: Mapping[str, str] | None = None) 
         _in_image(spec),
         () if recipe.own_packages else tuple(requirements),
         () if recipe.own_packages else tuple(requirements),
+        spec.modules,
     )
 
 

@@ -32,6 +32,12 @@ _MARK, _NO_MARK = "LABEL mlmagic.foundation=1", "LABEL mlmagic.foundation=0"
 _ACCESS = f"set -a && . /{FOLDER}/{VARIABLES}"
 """Sets how the package index is reached, for one step of the build."""
 _PACKAGES_FOLDER = "'import sysconfig; print(sysconfig.get_path(\"purelib\"))'"
+_COMPILE_STANDARD_LIBRARY = (
+    "import compileall, re, sysconfig; compileall.compile_dir(sysconfig.get_path('stdlib'), quiet=1, "
+    "rx=re.compile('/(tests?|site-packages|dist-packages)/'))"
+)
+"""Writes the bytecode that is missing. Official images of Python have none, and containers cannot write it:
+each start would compile anew. What cannot be compiled merely starts later."""
 _FROM = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
 
 
@@ -101,6 +107,7 @@ def foundation(recipe: Recipe) -> str:
         f"FROM {base} AS mlmagic-foundation",
         _MARK,
         "USER root",
+        f"RUN {python} -c {_quoted(_COMPILE_STANDARD_LIBRARY)} || true",
         "COPY --from=mlmagic-builder /opt/venv /opt/venv",
     ]
     if recipe.extra_steps:

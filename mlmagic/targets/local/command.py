@@ -72,8 +72,7 @@ def worker_arguments(spec: ServiceSpec) -> list[str]:
         arguments += ["--workers", str(config.replicas)]
     if config.idle_timeout_seconds is not None:
         arguments += ["--idle-timeout", str(config.idle_timeout_seconds)]
-    several = config.replicas > 1 or config.idle_timeout_seconds is not None
-    return [*arguments, "--preload", ",".join(spec.modules)] if several and spec.modules else arguments
+    return [*arguments, "--preload", ",".join(spec.modules)] if spec.modules else arguments
 
 
 def server_environment(spec: ServiceSpec, inherited: Mapping[str, str] | None = None) -> dict[str, str]:

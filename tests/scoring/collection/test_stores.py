@@ -76,13 +76,14 @@ def test_a_full_disk_leaves_no_part_of_a_batch(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize("place", ["folder", "memory"])
 def test_each_batch_is_a_file_that_a_second_attempt_replaces(tmp_path: Path, form: str, place: str) -> None:
     url = str(tmp_path) if place == "folder" else f"memory://{tmp_path.name}"
-    store = store_of(CollectionSettings(storage=url, form=form))
+    settings = CollectionSettings(storage=url, form=form)
+    store = store_of(settings)
     first = batch([1, "x"], [2, None])
     for each in (first, first, batch([3, "y"])):
         store.write(each)
     files, root = fsspec.core.url_to_fs(url)
     found = sorted(files.find(root))
-    if store.appends:
+    if settings.appends:
         assert [path.rpartition("/")[2] for path in found] == ["inputs.csv"]
         return
     assert len(found) == 2

@@ -62,7 +62,8 @@ def run(data):
 """
 
 NO_CODE = "from mlmagic.scoring.frameworks.{} import init, run"
-LIBRARIES = ("sklearn", "scipy", "xgboost", "lightgbm", "onnxruntime")
+LIBRARIES = ("sklearn", "scipy", "xgboost", "lightgbm", "onnxruntime", "msgspec")
+"""Of these, only onnxruntime is needed: msgspec reads typed inputs."""
 
 
 @pytest.fixture

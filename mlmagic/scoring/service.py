@@ -200,7 +200,7 @@ class Service(Gatekeeper):
 
     def _collecting(self, handler: Callable[[Request, Reply], None]) -> Callable[[Request, Reply], None]:
         """``handler``, whose requests the server records, if it is to."""
-        collection, identify = self._collection, self.scorer.identify
+        collection, identify = self._collection, self.scorer.renderer.identify
         if collection is None or not collection.records_requests:
             return handler
         return lambda request, reply: handler(request, collection.listen(request, identify(request), reply))

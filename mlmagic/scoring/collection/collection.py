@@ -12,14 +12,14 @@ import atexit
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from time import time
 from typing import TYPE_CHECKING
 
-from mlmagic.scoring.collection.entries import is_sampled
-from mlmagic.scoring.collection.recorded_requests import answered, asked, is_recorded, packed
+from mlmagic.scoring.collection.entries import Entry, is_sampled
+from mlmagic.scoring.collection.recorded_requests import RECORDS, SCORED, answered, asked
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
 from mlmagic.scoring.collection.writer import Record, RowWriter, records_of
 from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MOST_WAITING_BYTES = 64 << 20
 """About so much memory the records take that wait; more are dropped."""
 LEAST_BYTES = 1024
-"""Any record counts as so many, so that at most 65,536 wait."""
+"""Any record counts as so many at least, so that at most 65,536 wait."""
 MOST_AT_ONCE = 1024
 DELAY_SECONDS = 0.5
 """How long a record waits for others to be appended with."""
@@ -89,22 +89,27 @@ class Collection:
         """Whether the records with this correlation id are in the sample."""
         return is_sampled(identity, self.settings.sample_rate)
 
-    def add(self, record: Record) -> None:
-        """Take a record; returns at once."""
-        size = len(record) if isinstance(record, bytes) else record.weight
-        if not self._thread.add(record, max(LEAST_BYTES, size)):
-            self._drop(records_of(record), "the queue is full: the store is too slow")
+    def add(self, record: Entry) -> None:
+        """Take what a script collects; returns at once."""
+        self._add(record, max(LEAST_BYTES, record.weight), record.records)
 
-    def listen(self, request: Request, identity: str, reply: Reply) -> Reply:
-        """``reply``, which also records the request and its answer."""
-        if self.has_collector or not self.keeps(identity) or is_replayed(request.fields):
+    def _add(self, record: Record, weight: int, records: int) -> None:
+        if not self._thread.add(record, weight):
+            self._drop(records, "the queue is full: the store is too slow")
+
+    def listen(self, request: Request, identity: bytes, reply: Reply) -> Reply:
+        """``reply``, which also records the request and its answer, if it was scored without an error."""
+        if self.has_collector or request.method not in SCORED or is_replayed(request.fields):
             return reply
-        body = asked(request)
+        if self.settings.sample_rate < 1 and not self.keeps(identity.decode("latin-1")):
+            return reply
+        sent = asked(request)
 
         def heard(response: Response) -> None:
             reply(response)
-            if is_recorded(request, response.status) and not self.has_collector:
-                self.add(packed(identity, time.time(), body, answered(response)))
+            if 200 <= response.status < 300 and not self.has_collector:
+                got = answered(response)
+                self._add((identity, time(), sent, got), LEAST_BYTES + len(sent[0]) + len(got[0]), RECORDS)
 
         return heard
 
@@ -118,10 +123,10 @@ class Collection:
 
     def _deliver(self, records: Sequence[Record]) -> None:
         """On the thread: have them written, or drop what the store does not take."""
-        requests = [record for record in records if isinstance(record, bytes)]
+        requests = [record for record in records if isinstance(record, tuple)]
         if requests:
             self._hand_over(self._process(), requests)
-        entries = [record for record in records if not isinstance(record, bytes)]
+        entries = [record for record in records if isinstance(record, Entry)]
         if entries:
             self._hand_over(self._writer, entries)
             for entry, error in self._writer.failed:

@@ -6,25 +6,12 @@ id is the id of the request. What is not text is left out, and the column says s
 
 from __future__ import annotations
 
-import marshal
-from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from mlmagic.scoring.collection.entries import (
-    BODY_FORM,
-    CORRELATION_COLUMNS,
-    INPUTS,
-    OWN_WORKSPACE,
-    PREDICTIONS,
-    Entry,
-    correlations,
-    folder_of,
-)
 from mlmagic.scoring.collection.redaction import WITHHELD, Redaction
-from mlmagic.scoring.collection.settings import CollectionSettings
 from mlmagic.scoring.collection.tables import BODY, TEXT, Table, csv_table, prediction_of, table_of
 from mlmagic.scoring.http.request import BadInput, query_as_json
 from mlmagic.scoring.inputs.bodies import CSV, JSON, is_json, parse_json
@@ -37,15 +24,24 @@ BODY_BYTES = 1 << 20
 """A longer body is left out."""
 RECORDS = 2
 """Of a request: one of inputs, one of predictions."""
+SCORED = frozenset([b"POST", b"GET"])
+"""The methods of requests that are recorded."""
 _UNMARKED = ("", "application/x-www-form-urlencoded")
 _LENGTH_OF_JSON = b"inference-header-content-length"
 
 
-_Fields = tuple[bytes, bytes | str, str]
-"""Those of a `Body`. On the request path a plain tuple is made in a tenth of the time."""
+BodyFields = tuple[bytes, bytes | str, str]
+"""The body of a request or an answer: its text, its content type, and why it is left out, or nothing."""
+
+Fields = tuple[bytes, float, BodyFields, BodyFields]
+"""A request that was answered, and its answer, as they are queued and sent to the process that writes them.
+
+Its id, the time in seconds since the epoch, and both bodies. However many wait, the garbage collection visits
+each once: they are plain values.
+"""
 
 
-def asked(request: Request) -> _Fields:
+def asked(request: Request) -> BodyFields:
     """The body of a request as it was received, before the script has it."""
     if request.method == b"GET":
         return query_as_json(request.query).encode(), JSON, ""
@@ -58,122 +54,48 @@ def asked(request: Request) -> _Fields:
     return request.body, kind, ""
 
 
-def answered(response: Response) -> _Fields:
+def answered(response: Response) -> BodyFields:
     """The body of an answer."""
     if response.is_stream:
         return b"", "", "a stream"
     return response.body, response.content_type, ""
 
 
-class Body(NamedTuple):
-    """The body of a request or an answer: its text, or why it is left out."""
-
-    text: bytes
-    content_type: bytes | str
-    left_out: str = ""
-
-    @property
-    def kind(self) -> str:
-        """The content type, without parameters; what does not say its type is JSON."""
-        kind = _kind(self.content_type)
-        return JSON if kind in _UNMARKED else kind
-
-    def table(self, redaction: Redaction, input_rows: int | None = None) -> Table:
-        """Its rows, redacted. Of an answer, ``input_rows`` says how many rows were sent."""
-        if self.left_out:
-            return _one_text(f"[left out: {self.left_out}]")
-        kind, size = self.kind, len(self.text)
-        if size > BODY_BYTES:
-            return _one_text(f"[left out: {size} bytes, more than {BODY_BYTES}]")
+def body_table(
+    text: bytes,
+    content_type: bytes | str,
+    left_out: str,
+    redaction: Redaction,
+    input_rows: int | None = None,
+) -> Table:
+    """The rows of a body, redacted. Of an answer, ``input_rows`` says how many rows were sent."""
+    if left_out:
+        return _one_text(f"[left out: {left_out}]")
+    kind, size = kind_of(content_type), len(text)
+    if size > BODY_BYTES:
+        return _one_text(f"[left out: {size} bytes, more than {BODY_BYTES}]")
+    try:
+        decoded = text.decode()
+    except UnicodeDecodeError:
+        return _one_text(f"[left out: {size} bytes of binary data, {kind}]")
+    table = None
+    if is_json(kind):
         try:
-            text = self.text.decode()
-        except UnicodeDecodeError:
-            return _one_text(f"[left out: {size} bytes of binary data, {kind}]")
-        table = None
-        if is_json(kind):
-            try:
-                value = parse_json(self.text)
-            except BadInput:
-                pass
-            else:
-                table = table_of(value) if input_rows is None else prediction_of(value, input_rows)
-                if table is None and redaction.is_on:
-                    return _one_text(_as_text(redaction.document(value)))
-        elif kind == CSV:
-            table = csv_table(text)
-        if not redaction.is_on:
-            return table or _one_text(text, TEXT)
-        if table is None:
-            return _one_text(WITHHELD)
-        names, named = table.names, table.named
-        return table._replace(rows=[redaction.row(names, row, named=named) for row in table.rows])
-
-
-def packed(identity: str, when: float, asked: _Fields, answered: _Fields) -> bytes:
-    """The fields of a `ScoredRequest` in one piece, as they are queued and sent to the process that writes.
-
-    While many wait, each is one object, which the garbage collection does not visit. Both processes have the
-    same Python, so they have the same `marshal`.
-    """
-    return marshal.dumps((identity, when, *asked, *answered))
-
-
-class ScoredRequest(NamedTuple):
-    """A request that was answered, and its answer."""
-
-    identity: str
-    when: float
-    asked: Body
-    answered: Body
-
-    @classmethod
-    def unpacked(cls, record: bytes) -> ScoredRequest:
-        """What was `packed`."""
-        identity, when, *bodies = marshal.loads(record)
-        return cls(identity, when, Body(*bodies[:3]), Body(*bodies[3:]))
-
-
-class RequestTables:
-    """The rows of several requests, redacted. Those for one file that have the same columns are one entry."""
-
-    def __init__(self, settings: CollectionSettings) -> None:
-        self._redaction = settings.redaction
-        self._place = (OWN_WORKSPACE, settings.service, *settings.model)
-        self._folders = (*OWN_WORKSPACE.split("/"), *self._place[1:])
-        self._found: dict[tuple[date, str, tuple[str, ...]], list[list[list[Any]]]] = {}
-        """The rows of each request by the day, the designation and the columns."""
-
-    def add(self, request: ScoredRequest) -> None:
-        """Take its rows: all, or none if it raises."""
-        inputs = request.asked.table(self._redaction)
-        predictions = request.answered.table(self._redaction, len(inputs.rows))
-        identity, when = request.identity, datetime.fromtimestamp(request.when, UTC)
-        own = [*correlations(identity, when, self._place, request_id=identity).values()]
-        day = when.date()
-        # Inputs are written last: who reads them finds their predictions.
-        self._rows(day, PREDICTIONS, predictions).append([[*own, *row] for row in predictions.rows])
-        self._rows(day, INPUTS, inputs).append([[*own, inputs.form, *row] for row in inputs.rows])
-
-    def entries(self) -> list[Entry]:
-        """What was added."""
-        return [
-            Entry(
-                folder_of(day, *self._folders, name),
-                name,
-                (*CORRELATION_COLUMNS, *((BODY_FORM,) if name == INPUTS else ()), *names),
-                [row for rows in found for row in rows],
-                records=len(found),
-            )
-            for (day, name, names), found in self._found.items()
-        ]
-
-    def _rows(self, day: date, name: str, table: Table) -> list[list[list[Any]]]:
-        return self._found.setdefault((day, name, tuple(table.names)), [])
-
-
-def is_recorded(request: Request, status: int) -> bool:
-    """Whether a request is recorded: one that was scored, without an error."""
-    return request.method in (b"POST", b"GET") and 200 <= status < 300
+            value = parse_json(text)
+        except BadInput:
+            pass
+        else:
+            table = table_of(value) if input_rows is None else prediction_of(value, input_rows)
+            if table is None and redaction.is_on:
+                return _one_text(_as_text(redaction.document(value)))
+    elif kind == CSV:
+        table = csv_table(decoded)
+    if not redaction.is_on:
+        return table or _one_text(decoded, TEXT)
+    if table is None:
+        return _one_text(WITHHELD)
+    names, named = table.names, table.named
+    return table._replace(rows=[redaction.row(names, row, named=named) for row in table.rows])
 
 
 def _one_text(text: str, form: str = "") -> Table:
@@ -185,6 +107,8 @@ def _as_text(value: Any) -> str:
 
 
 @lru_cache(64)
-def _kind(content_type: bytes | str) -> str:
+def kind_of(content_type: bytes | str) -> str:
+    """Without parameters; what does not say its type is JSON."""
     text = content_type if isinstance(content_type, str) else content_type.decode("latin-1")
-    return text.partition(";")[0].strip().lower()
+    kind = text.partition(";")[0].strip().lower()
+    return JSON if kind in _UNMARKED else kind

@@ -6,9 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any, TextIO
 
 _threads: weakref.WeakSet[BatchThread] = weakref.WeakSet()
@@ -40,9 +38,12 @@ class BatchThread:
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[Any, int]] = deque()
+        self._waiting: list[Any] = []
+        self._weights: list[int] = []
+        """Those of the records that wait."""
         self._weight = 0
-        self._taken: deque[tuple[Any, int]] = deque()
+        """The sum of them, and of what is being delivered."""
+        self._taken: list[Any] = []
         """What the thread has taken from the queue; the first of them are being delivered."""
         self._wake, self._closing = threading.Event(), threading.Event()
         self._deadline = float("inf")
@@ -53,7 +54,8 @@ class BatchThread:
         with self._lock:
             if self._closing.is_set() or self._weight + weight > self._most_waiting:
                 return False
-            self._waiting.append((record, weight))
+            self._waiting.append(record)
+            self._weights.append(weight)
             self._weight += weight
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
@@ -90,29 +92,29 @@ class BatchThread:
         with self._lock:
             left = [*self._taken, *self._waiting]
             self._waiting.clear()
-        return [record for record, _ in left]
+        return left
 
     def _run(self) -> None:
         while True:
             self._wake.wait(self._delay_s)
             self._wake.clear()
             closing = self._closing.is_set()  # after that, no record is added
-            self._take()
+            weights, most = self._take(), self._most_at_once
             while self._taken:
-                batch = list(islice(self._taken, self._most_at_once))
-                self._deliver([record for record, _ in batch])
+                self._deliver(self._taken[:most])
                 with self._lock:
-                    self._weight -= sum(weight for _, weight in batch)
-                for _ in batch:
-                    self._taken.popleft()
+                    self._weight -= sum(weights[:most])
+                    del self._taken[:most], weights[:most]
             self._deliver(())
             if closing:
                 return
 
-    def _take(self) -> None:
-        """Take all that waits, at once: whoever adds a record must not wait for the lock."""
+    def _take(self) -> list[int]:
+        """Take all that waits, at once: whoever adds a record must not wait for the lock. Its weights."""
         with self._lock:
-            self._taken, self._waiting = self._waiting, deque()
+            self._taken, self._waiting = self._waiting, []
+            weights, self._weights = self._weights, []
+        return weights
 
 
 class Losses:

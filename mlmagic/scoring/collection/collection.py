@@ -103,13 +103,14 @@ class Collection:
             return reply
         if self.settings.sample_rate < 1 and not self.keeps(identity.decode("latin-1")):
             return reply
-        sent = asked(request)
+        sent, sent_type, sent_left_out = asked(request)
 
         def heard(response: Response) -> None:
             reply(response)
             if 200 <= response.status < 300 and not self.has_collector:
-                got = answered(response)
-                self._add((identity, time(), sent, got), LEAST_BYTES + len(sent[0]) + len(got[0]), RECORDS)
+                got, got_type, got_left_out = answered(response)
+                record = (identity, time(), sent, sent_type, sent_left_out, got, got_type, got_left_out)
+                self._add(record, LEAST_BYTES + len(sent) + len(got), RECORDS)
 
         return heard
 

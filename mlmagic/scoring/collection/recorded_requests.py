@@ -33,11 +33,11 @@ _LENGTH_OF_JSON = b"inference-header-content-length"
 BodyFields = tuple[bytes, bytes | str, str]
 """The body of a request or an answer: its text, its content type, and why it is left out, or nothing."""
 
-Fields = tuple[bytes, float, BodyFields, BodyFields]
+Fields = tuple[bytes, float, bytes, bytes | str, str, bytes, bytes | str, str]
 """A request that was answered, and its answer, as they are queued and sent to the process that writes them.
 
-Its id, the time in seconds since the epoch, and both bodies. However many wait, the garbage collection visits
-each once: they are plain values.
+Its id, the time in seconds since the epoch, and the `BodyFields` of both. However many wait, the garbage
+collection visits each once: they are plain values.
 """
 
 

@@ -88,9 +88,10 @@ class Telemetry:
         self._answering: dict[bytes, Request] = {}
         """Requests that are being answered, by their ids."""
         self._current = CurrentSpanIfUsed()
+        self._follows = False
+        """Whether it follows which request the script is called for."""
         if logs is not None:
             listen(self._heard)
-        follow(self._works_on)
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Telemetry | None:
@@ -148,7 +149,10 @@ class Telemetry:
 
     def listen(self, request: Request, reply: Reply) -> Reply:
         """``reply``, which also ends the spans of the request."""
-        self._answering[self._identify(request)] = request
+        self._answering[request.identity or self._identify(request)] = request
+        if not self._follows and self._current.is_used:
+            self._follows = True
+            follow(self._works_on)
 
         def heard(response: Response) -> None:
             if isinstance(response, Stream):  # its generator goes on after the head
@@ -204,7 +208,7 @@ class Telemetry:
         """This thread, or task, calls the script for a request from now on, or has called it."""
         if identify is None:
             self._current.leave()
-        elif self._current.is_used and (contexts := self._contexts_of(identify())) is not None:
+        elif (contexts := self._contexts_of(identify())) is not None:
             self._current.enter(contexts.run)
 
     def _heard(self, stream: str, text: str, identity: str) -> None:

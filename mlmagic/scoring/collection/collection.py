@@ -46,6 +46,7 @@ CLOSE_SECONDS = 5.0
 PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Between the attempts to write to a store that fails."""
 _QUIET_SECONDS = 5.0
+_FULL = "the queue is full: the store is too slow"
 
 Reply = Callable[["Response"], None]
 
@@ -91,11 +92,8 @@ class Collection:
 
     def add(self, record: Entry) -> None:
         """Take what a script collects; returns at once."""
-        self._add(record, max(LEAST_BYTES, record.weight), record.records)
-
-    def _add(self, record: Record, weight: int, records: int) -> None:
-        if not self._thread.add(record, weight):
-            self._drop(records, "the queue is full: the store is too slow")
+        if not self._thread.add(record, max(LEAST_BYTES, record.weight)):
+            self._drop(record.records, _FULL)
 
     def listen(self, request: Request, identity: bytes, reply: Reply) -> Reply:
         """``reply``, which also records the request and its answer, if it was scored without an error."""
@@ -110,7 +108,8 @@ class Collection:
             if 200 <= response.status < 300 and not self.has_collector:
                 got, got_type, got_left_out = answered(response)
                 record = (identity, time(), sent, sent_type, sent_left_out, got, got_type, got_left_out)
-                self._add(record, LEAST_BYTES + len(sent) + len(got), RECORDS)
+                if not self._thread.add(record, LEAST_BYTES + len(sent) + len(got)):
+                    self._drop(RECORDS, _FULL)
 
         return heard
 

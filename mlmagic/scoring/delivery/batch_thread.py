@@ -106,8 +106,9 @@ class BatchThread:
             self._taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
             while self._taken:
                 batch = self._taken[: self._most_at_once]
-                self._deliver([record for record, _ in batch])
-                self._room += sum(weight for _, weight in batch)
+                records, weights = zip(*batch, strict=True)
+                self._deliver(records)
+                self._room += sum(weights)
                 del self._taken[: self._most_at_once]
             self._deliver(())
             if closing:

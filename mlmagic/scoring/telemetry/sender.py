@@ -21,12 +21,13 @@ class Sender:
     def __init__(self, to: Destination, encode: Callable[[Sequence[Any]], bytes]) -> None:
         """``encode`` makes the body of a request of several records."""
         self._to, self._encode = to, encode
+        self._encoding = {"Content-Encoding": "gzip"} if to.is_compressed else {}
         self._body, self._count = b"", 0
 
     def deliver(self, records: Sequence[Any]) -> Outcome:
         """Send them in one request."""
         body = self._encode(records)
-        self._body = gzip.compress(body, compresslevel=1) if self._to.is_compressed else body
+        self._body = gzip.compress(body, compresslevel=1) if self._encoding else body
         self._count = len(records)
         return self.again()
 
@@ -45,8 +46,7 @@ class Sender:
     def _post(self, body: bytes) -> tuple[int | None, str]:
         """The status of the answer, None without one, and what is wrong in words."""
         parts = urlsplit(self._to.url)
-        encoding = {"Content-Encoding": "gzip"} if self._to.is_compressed else {}
-        headers = {"Content-Type": "application/json", **encoding, **self._to.headers}
+        headers = {"Content-Type": "application/json", **self._encoding, **self._to.headers}
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
             connection = self._connection(parts.scheme, str(parts.hostname), parts.port)

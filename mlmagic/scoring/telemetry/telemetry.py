@@ -155,22 +155,26 @@ class Telemetry:
             follow(self._works_on)
 
         def heard(response: Response) -> None:
-            if isinstance(response, Stream):  # its generator goes on after the head
-                counted = response.on_end
-
-                def ended(failed: bool) -> None:
-                    counted(failed)
-                    self._end(request, response, failed=failed)
-
-                response.on_end = ended
+            if isinstance(response, Stream):
+                self._end_with(response, request)
                 reply(response)
             else:
                 reply(response)
-                self._end(request, response, failed=False)
+                self._end(request, response, False)
 
         return heard
 
-    def _end(self, request: Request, response: Response, *, failed: bool) -> None:
+    def _end_with(self, stream: Stream, request: Request) -> None:
+        """Its generator goes on after the head of the answer."""
+        counted = stream.on_end
+
+        def ended(failed: bool) -> None:
+            counted(failed)
+            self._end(request, stream, failed)
+
+        stream.on_end = ended
+
+    def _end(self, request: Request, response: Response, failed: bool) -> None:
         self._answering.pop(request.identity, None)
         if self._traces is None:
             return

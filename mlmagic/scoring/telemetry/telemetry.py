@@ -33,7 +33,7 @@ from mlmagic.scoring.telemetry.destination import (
     resource,
     sends_to_azure_monitor,
 )
-from mlmagic.scoring.telemetry.exporter import Exporter
+from mlmagic.scoring.telemetry.exporter import MOST_AT_ONCE, Exporter
 from mlmagic.scoring.telemetry.metric_reader import MetricReader
 from mlmagic.scoring.telemetry.otlp import Line
 from mlmagic.scoring.telemetry.otlp_metrics import encoded
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from mlmagic.scoring.http.response import Response
     from mlmagic.scoring.metrics import Counters
 
+_TRACES_AT_ONCE = 1024
+"""Less than a megabyte of JSON, which many a proxy takes at most."""
 _LONGEST_LINE = 64 * 1024
 """Characters of a line; Application Insights took as many."""
 
@@ -114,7 +116,7 @@ class Telemetry:
             return None
         metrics = places[METRICS]
         return cls(
-            _exporter("traces", places[TRACES], partial(traces, of_process)),
+            _exporter("traces", places[TRACES], partial(traces, of_process), most_at_once=_TRACES_AT_ONCE),
             _exporter("lines of the log", places[LOGS], partial(otlp.logs, of_process)),
             partial(MetricReader, partial(_metrics_to, metrics), encoded, described, seconds)
             if metrics is not None
@@ -243,13 +245,19 @@ def contexts_of(request: Request) -> Contexts:
     return contexts
 
 
-def _exporter(what: str, to: Destination | None, encode: Callable[[Sequence[Any]], bytes]) -> Exporter | None:
+def _exporter(
+    what: str,
+    to: Destination | None,
+    encode: Callable[[Sequence[Any]], bytes],
+    *,
+    most_at_once: int = MOST_AT_ONCE,
+) -> Exporter | None:
     """Sends in a process beside this one, so ``encode`` must be picklable."""
     if to is None:
         return None
     from mlmagic.scoring.delivery.process import DeliveryProcess
 
-    return Exporter(what, to.url, DeliveryProcess(partial(Sender, to, encode)))
+    return Exporter(what, to.url, DeliveryProcess(partial(Sender, to, encode)), most_at_once=most_at_once)
 
 
 def _metrics_to(to: Destination, resource: Mapping[str, str]) -> Exporter:

@@ -59,7 +59,7 @@ NOT_OF_EACH_SERVER = {
     "gzip",
     "hashlib",
     "http.client",
-    "mlmagic.scoring.collection.recorded_requests",
+    "mlmagic.scoring.collection.recorded_bodies",
     "mlmagic.scoring.collection.stores",
     "mlmagic.scoring.telemetry.telemetry",
     "msgspec",

@@ -16,4 +16,4 @@ def new_identity() -> str:
 
 def is_replayed(fields: dict[bytes, bytes]) -> bool:
     """Whether a request with these headers is one."""
-    return fields.get(_FIELD, b"").startswith(_VALUE)
+    return _FIELD in fields and fields[_FIELD].startswith(_VALUE)

@@ -110,7 +110,7 @@ def serve(
     hosts = guards.hosts(source.host)
     collecting.count_in(scorer.counters)
     if telemetry is not None:
-        telemetry.identify_with(scorer.identify)
+        telemetry.identify_with(scorer.renderer.identify)
         if channel is None or channel.number == 1:  # it reads those of all replicas
             telemetry.measure(scorer.counters)
     access_log = AccessLog.of(scorer.identify)

@@ -95,9 +95,13 @@ class Service(Gatekeeper):
 
     def answer(self, request: Request, reply: Reply) -> None:
         """Call the handler of its route."""
-        if self._telemetry is not None and request.path not in _NOT_TRACED:
+        path = request.target
+        route = self._routes.get(path)
+        if route is None:
+            path = request.path
+            route = self._routes.get(path)
+        if self._telemetry is not None and path not in _NOT_TRACED:
             reply = self._telemetry.listen(request, reply)
-        route = self._routes.get(request.target) or self._routes.get(request.path)
         if route is not None and self._cors is not None:
             reply = self._permitting(self._cors, request, reply)
         if (refusal := too_long_identity(request)) is not None:
@@ -107,7 +111,7 @@ class Service(Gatekeeper):
             self._refuse(request, route is not None, reply)
             return
         if route is None:
-            is_model = request.path.startswith(PREFIX)
+            is_model = path.startswith(PREFIX)
             reply(self._open_inference.not_found(request) if is_model else Response.message(404, NOT_FOUND))
             return
         allowed, handlers = route
@@ -200,10 +204,14 @@ class Service(Gatekeeper):
 
     def _collecting(self, handler: Callable[[Request, Reply], None]) -> Callable[[Request, Reply], None]:
         """``handler``, whose requests the server records, if it is to."""
-        collection, identify = self._collection, self.scorer.identify
+        collection, identify = self._collection, self.scorer.renderer.identify
         if collection is None or not collection.records_requests:
             return handler
-        return lambda request, reply: handler(request, collection.listen(request, identify(request), reply))
+
+        def collect(request: Request, reply: Reply) -> None:
+            handler(request, collection.listen(request, request.identity or identify(request), reply))
+
+        return collect
 
     def close(self) -> None:
         """End: no more requests will come."""

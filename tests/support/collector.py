@@ -37,7 +37,9 @@ class Collector:
                 status = outer.statuses.pop(0) if outer.statuses else 200
                 if status == 200:
                     assert self.headers["Content-Type"] == "application/json"
-                    outer._keep(self.path, json.loads(gzip.decompress(body)), dict(self.headers))
+                    if self.headers["Content-Encoding"] == "gzip":
+                        body = gzip.decompress(body)
+                    outer._keep(self.path, json.loads(body), dict(self.headers))
                 self.send_response(status)
                 self.send_header("Content-Length", "2")
                 self.end_headers()

@@ -12,21 +12,21 @@ import atexit
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
+from time import time
 from typing import TYPE_CHECKING
 
-from mlmagic.scoring.collection.entries import is_sampled
-from mlmagic.scoring.collection.packed_requests import answered, asked, is_recorded, packed, records_of
+from mlmagic.scoring.collection.entries import Entry, is_sampled
+from mlmagic.scoring.collection.request_records import RECORDS, SCORED, answered, asked, records_of
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
 from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
 from mlmagic.scoring.delivery.delivery import Delivery, attempts
 from mlmagic.scoring.replayed import is_replayed
 
 if TYPE_CHECKING:
-    from mlmagic.scoring.collection.packed_requests import Record
+    from mlmagic.scoring.collection.request_records import Record
     from mlmagic.scoring.collection.writer import RowWriter
     from mlmagic.scoring.http.request import Request
     from mlmagic.scoring.http.response import Response
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MOST_WAITING_BYTES = 64 << 20
 """About so much memory the records take that wait; more are dropped."""
 LEAST_BYTES = 1024
-"""Any record counts as so many, so that at most 65,536 wait."""
+"""Any record counts as so many at least, so that at most 65,536 wait."""
 MOST_AT_ONCE = 1024
 DELAY_SECONDS = 0.5
 """How long a record waits for others to be appended with."""
@@ -47,6 +47,7 @@ CLOSE_SECONDS = 5.0
 PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Between the attempts to write to a store that fails."""
 _QUIET_SECONDS = 5.0
+_FULL = "the queue is full: the store is too slow"
 
 Reply = Callable[["Response"], None]
 
@@ -91,22 +92,26 @@ class Collection:
         """Whether the records with this correlation id are in the sample."""
         return is_sampled(identity, self.settings.sample_rate)
 
-    def add(self, record: Record) -> None:
-        """Take a record; returns at once."""
-        size = len(record) if isinstance(record, bytes) else record.weight
-        if not self._thread.add(record, max(LEAST_BYTES, size)):
-            self._drop(records_of(record), "the queue is full: the store is too slow")
+    def add(self, record: Entry) -> None:
+        """Take what a script collects; returns at once."""
+        if not self._thread.add(record, max(LEAST_BYTES, record.weight)):
+            self._drop(record.records, _FULL)
 
-    def listen(self, request: Request, identity: str, reply: Reply) -> Reply:
-        """``reply``, which also records the request and its answer."""
-        if self.has_collector or not self.keeps(identity) or is_replayed(request.fields):
+    def listen(self, request: Request, identity: bytes, reply: Reply) -> Reply:
+        """``reply``, which also records the request and its answer, if it was scored without an error."""
+        if self.has_collector or request.method not in SCORED or is_replayed(request.fields):
             return reply
-        body = asked(request)
+        if self.settings.sample_rate < 1 and not self.keeps(identity.decode("latin-1")):
+            return reply
+        sent, sent_type, sent_left_out = asked(request)
 
         def heard(response: Response) -> None:
             reply(response)
-            if is_recorded(request, response.status) and not self.has_collector:
-                self.add(packed(identity, time.time(), body, answered(response)))
+            if 200 <= response.status < 300 and not self.has_collector:
+                got, got_type, got_left_out = answered(response)
+                record = (identity, time(), sent, sent_type, sent_left_out, got, got_type, got_left_out)
+                if not self._thread.add(record, LEAST_BYTES + len(sent) + len(got)):
+                    self._drop(RECORDS, _FULL)
 
         return heard
 
@@ -120,10 +125,10 @@ class Collection:
 
     def _deliver(self, records: Sequence[Record]) -> None:
         """On the thread: have them written, or drop what the store does not take."""
-        requests = [record for record in records if isinstance(record, bytes)]
+        requests = [record for record in records if isinstance(record, tuple)]
         if requests:
             self._hand_over(self._process(), requests)
-        entries = [record for record in records if not isinstance(record, bytes)]
+        entries = [record for record in records if isinstance(record, Entry)]
         if entries:
             self._hand_over(self._writer, entries)
             for entry, error in self._writer.failed:

@@ -56,6 +56,8 @@ class Entry:
     """Bytes of memory, if they are known."""
     records: int = 1
     """The rows of so many requests or calls."""
+    csv: bytes = b""
+    """The rows as CSV where they are lines already; then `rows` is empty."""
 
     def redacted(self, redaction: Redaction) -> Entry:
         """The same without the values of redacted columns."""

@@ -49,6 +49,11 @@ class Batch:
         return [row for entry in self.entries for row in entry.rows]
 
     @property
+    def csv(self) -> bytes:
+        """The rows as CSV."""
+        return csv_lines(self.rows) + b"".join(entry.csv for entry in self.entries)
+
+    @property
     def records(self) -> int:
         """How many the rows are counted as."""
         return sum(entry.records for entry in self.entries)
@@ -89,7 +94,7 @@ class AppendingStore:
         if not batch.header:
             _append(folder / f"{batch.name}.{JSON_LINES}", b"", json_lines(batch.rows))
             return
-        head, body = csv_lines([batch.header]), csv_lines(batch.rows)
+        head, body = csv_lines([batch.header]), batch.csv
         if not _append(folder / f"{batch.name}.{CSV}", head, body):
             _append(folder / f"{batch.name}-{blake2b(head, digest_size=4).hexdigest()}.{CSV}", head, body)
 
@@ -111,7 +116,7 @@ class FileStore:
         elif form == PARQUET:
             self._files.put(path, parquet_file(batch.header, batch.rows))
         else:
-            self._files.put(path, csv_lines([batch.header, *batch.rows]))
+            self._files.put(path, csv_lines([batch.header]) + batch.csv)
 
 
 class _Folder:

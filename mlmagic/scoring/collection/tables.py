@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
@@ -16,7 +16,8 @@ PREDICTION = "prediction"
 RECORD, RECORDS, ROW, ROWS, SPLIT, COLUMNS = "record", "records", "row", "rows", "split", "columns"
 TEXT = "text"
 """The forms of a table; `TEXT` is a body that is none."""
-_SCALARS = frozenset((str, int, float, bool, type(None)))
+_NUMBERS = frozenset((int, float, bool, type(None)))
+_SCALARS = _NUMBERS | {str}
 
 
 class Table(NamedTuple):
@@ -53,7 +54,7 @@ def table_of(value: Any, path: str = "") -> Table | None:
         return None
     if _is_split(value):
         return _of_columns_and_rows(value, path)
-    if _is_scalar_row(list(value.values())):
+    if _is_scalar_row(value.values()):
         return Table([str(name) for name in value], [list(value.values())], form=f"{path}{RECORD}")
     tensors = value.get("inputs", value.get("outputs"))
     if isinstance(tensors, list) and tensors and all(map(_is_tensor, tensors)):
@@ -93,13 +94,13 @@ def body_of(form: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> A
 def prediction_of(value: Any, input_rows: int) -> Table | None:
     """An answer as a table. A list of one value for each row of the input has one column."""
     if type(value) in _SCALARS:
-        return Table([PREDICTION], [[value]], named=_is_number(value))
+        return Table([PREDICTION], [[value]], named=_are_numbers([value]))
     name, inner, named = PREDICTION, value, False
     if isinstance(value, dict) and len(value) == 1:
         ((key, inner),) = value.items()
         name, named = str(key), True
     if isinstance(inner, list) and len(inner) == input_rows and _is_scalar_row(inner):
-        return Table([name], [[each] for each in inner], named or all(map(_is_number, inner)))
+        return Table([name], [[each] for each in inner], named or _are_numbers(inner))
     return table_of(value)
 
 
@@ -117,26 +118,26 @@ def csv_table(text: str) -> Table | None:
 def _of_list(value: list[Any], path: str) -> Table | None:
     if not value:
         return None
-    if all(isinstance(each, dict) for each in value):
+    kinds = {*map(type, value)}
+    if kinds == {dict}:
         names = list(dict.fromkeys(str(name) for each in value for name in each))
         rows = [[each.get(name) for name in names] for each in value]
         return Table(names, rows, form=f"{path}{RECORDS}") if all(map(_is_scalar_row, rows)) else None
-    if _is_scalar_row(value):
+    if kinds <= _SCALARS:
         return Table(generated_names(len(value)), [value], False, f"{path}{ROW}")
-    rows = value
-    if all(isinstance(row, list) and len(row) == len(rows[0]) and _is_scalar_row(row) for row in rows):
-        return Table(generated_names(len(rows[0])), rows, False, f"{path}{ROWS}") if rows[0] else None
-    return None
+    if kinds != {list} or not value[0] or len({*map(len, value)}) != 1 or not all(map(_is_scalar_row, value)):
+        return None
+    return Table(generated_names(len(value[0])), value, False, f"{path}{ROWS}")
 
 
 def _escaped(key: str) -> str:
     """As in a JSON pointer (RFC 6901)."""
-    return key.replace("~", "~0").replace("/", "~1")
+    return key.replace("~", "~0").replace("/", "~1") if "~" in key or "/" in key else key
 
 
 def _is_split(value: dict[str, Any]) -> bool:
     """As pandas writes a table with ``orient="split"``."""
-    return {"columns", "data"} <= value.keys() <= {"columns", "data", "index"}
+    return "columns" in value and {"columns", "data"} <= value.keys() <= {"columns", "data", "index"}
 
 
 def _of_columns_and_rows(value: dict[str, Any], path: str) -> Table | None:
@@ -192,12 +193,12 @@ def _flat(data: Any) -> list[Any]:
     return data
 
 
-def _is_scalar_row(values: Sequence[Any]) -> bool:
+def _is_scalar_row(values: Iterable[Any]) -> bool:
     return _SCALARS.issuperset(map(type, values))
 
 
-def _is_number(value: Any) -> bool:
-    return value is None or isinstance(value, bool | int | float)
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return _NUMBERS.issuperset(map(type, values))
 
 
 def _reads_as_number(text: str) -> bool:

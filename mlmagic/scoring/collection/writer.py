@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.scoring.collection.entries import Entry
-from mlmagic.scoring.collection.packed_requests import records_of
-from mlmagic.scoring.collection.recorded_requests import RequestTables, ScoredRequest
+from mlmagic.scoring.collection.request_records import records_of
+from mlmagic.scoring.collection.request_tables import RequestTables
 from mlmagic.scoring.collection.settings import CollectionSettings
 from mlmagic.scoring.collection.stores import Batch, batches_of, store_of
 from mlmagic.scoring.delivery.delivery import Outcome
 
 if TYPE_CHECKING:
-    from mlmagic.scoring.collection.packed_requests import Record
+    from mlmagic.scoring.collection.request_records import Record
+
+_SLICE = 64
+"""So many requests are read together, if they have the same shape."""
 
 
 class RowWriter:
@@ -30,19 +33,20 @@ class RowWriter:
 
     def deliver(self, records: Sequence[Record]) -> Outcome:
         """Write them."""
-        requests = RequestTables(self._settings)
+        tables = RequestTables(self._settings)
+        refused: list[tuple[Record, Exception]] = []
+        requests = [record for record in records if isinstance(record, tuple)]
+        for at in range(0, len(requests), _SLICE):
+            some = requests[at : at + _SLICE]
+            if not tables.add_numbers(some):
+                refused += _refused(tables.add, some)
         entries: list[Entry] = []
-        dropped, reason = 0, ""
-        for record in records:
-            try:
-                if isinstance(record, bytes):
-                    requests.add(ScoredRequest.unpacked(record))
-                else:
-                    entries.append(record.redacted(self._settings.redaction))
-            except Exception as error:
-                dropped, reason = dropped + records_of(record), f"{type(error).__name__}: {error}"
-        outcome = self._write(batches_of([*entries, *requests.entries()]))
-        return outcome._replace(dropped=dropped, reason=outcome.reason or reason)
+        collected = [record for record in records if isinstance(record, Entry)]
+        refused += _refused(lambda entry: entries.append(entry.redacted(self._settings.redaction)), collected)
+        outcome = self._write(batches_of([*entries, *tables.entries()]))
+        dropped = sum(records_of(record) for record, _ in refused)
+        reason = outcome.reason or "".join(f"{type(error).__name__}: {error}" for _, error in refused[-1:])
+        return outcome._replace(dropped=dropped, reason=reason)
 
     def again(self) -> Outcome:
         """Write what could not be written."""
@@ -62,3 +66,14 @@ class RowWriter:
 
     def close(self) -> None:
         """Nothing stays open."""
+
+
+def _refused(add: Callable[[Any], None], records: Iterable[Record]) -> list[tuple[Record, Exception]]:
+    """Add each; those that cannot be added, and why."""
+    refused: list[tuple[Record, Exception]] = []
+    for record in records:
+        try:
+            add(record)
+        except Exception as error:
+            refused.append((record, error))
+    return refused

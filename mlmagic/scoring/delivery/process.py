@@ -21,7 +21,7 @@ from typing import Any
 from mlmagic.scoring.delivery.delivery import Delivery, Outcome
 
 MODULE = "mlmagic.scoring.delivery"
-SLICE = 128
+SLICE = 512
 """So many records are sent in one piece: meanwhile nobody else has this process's interpreter."""
 PAUSE_SECONDS = 0.001
 """Between two pieces: requests are answered meanwhile."""

@@ -75,6 +75,8 @@ class Request:
     """The body as values by name, if it was read already."""
     encoder: Callable[[Any], Any] | None = field(default=None, init=False)
     """Makes the `Response` of what run() returned; None for JSON."""
+    contexts: Any = field(default=None, init=False)
+    """Of its spans, if somebody has to know their ids: see `mlmagic.scoring.telemetry.telemetry`."""
     peer: Peer = field(default=_UNKNOWN, init=False)
     """The other end of the connection."""
     held: HeldBytes | None = field(default=None, init=False)
@@ -160,6 +162,8 @@ def _value(text: str) -> Any:
 
 def path_of(target: bytes) -> bytes:
     """The path of a request's target."""
+    if target.startswith(b"/") and b"?" not in target:
+        return target
     return _split(target)[0]
 
 

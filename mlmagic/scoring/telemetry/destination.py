@@ -42,6 +42,11 @@ class Destination:
     certificate: str | None = None
     """The file of a certificate authority, instead of the system's."""
 
+    @property
+    def is_compressed(self) -> bool:
+        """Whether what is sent is compressed: not to this machine, where that saves nothing at either end."""
+        return not _is_loopback(self.url)
+
 
 def is_enabled(environment: Mapping[str, str]) -> bool:
     """Whether the deployment asks for traces, logs and metrics."""

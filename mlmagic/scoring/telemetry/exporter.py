@@ -29,7 +29,7 @@ _QUIET_SECONDS = 60.0
 class Exporter:
     """Sends one kind of records to one place."""
 
-    def __init__(self, what: str, url: str, delivery: Delivery) -> None:
+    def __init__(self, what: str, url: str, delivery: Delivery, *, most_at_once: int = MOST_AT_ONCE) -> None:
         """``what`` and the host of ``url`` are for messages."""
         self._delivery = delivery
         place = urlsplit(url)
@@ -40,7 +40,7 @@ class Exporter:
             f"mlmagic {what}",
             self._deliver,
             most_waiting=MOST_WAITING,
-            most_at_once=MOST_AT_ONCE,
+            most_at_once=most_at_once,
             delay_s=DELAY_SECONDS,
         )
 

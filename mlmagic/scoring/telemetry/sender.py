@@ -21,11 +21,14 @@ class Sender:
     def __init__(self, to: Destination, encode: Callable[[Sequence[Any]], bytes]) -> None:
         """``encode`` makes the body of a request of several records."""
         self._to, self._encode = to, encode
+        self._encoding = {"Content-Encoding": "gzip"} if to.is_compressed else {}
         self._body, self._count = b"", 0
 
     def deliver(self, records: Sequence[Any]) -> Outcome:
         """Send them in one request."""
-        self._body, self._count = gzip.compress(self._encode(records), compresslevel=1), len(records)
+        body = self._encode(records)
+        self._body = gzip.compress(body, compresslevel=1) if self._encoding else body
+        self._count = len(records)
         return self.again()
 
     def again(self) -> Outcome:
@@ -43,7 +46,7 @@ class Sender:
     def _post(self, body: bytes) -> tuple[int | None, str]:
         """The status of the answer, None without one, and what is wrong in words."""
         parts = urlsplit(self._to.url)
-        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", **self._to.headers}
+        headers = {"Content-Type": "application/json", **self._encoding, **self._to.headers}
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         try:
             connection = self._connection(parts.scheme, str(parts.hostname), parts.port)

@@ -1,75 +1,158 @@
 """The spans of a request that was answered: its own, and that of the call of run() for it.
 
-On the path of a request only the fields of `Answered` are packed; the rest is done where the spans are sent.
+On the path of a request only the fields of a `Record` are kept; the rest is done where the spans are sent.
 """
 
 from __future__ import annotations
 
-import marshal
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from mlmagic.scoring.http.request import path_of
 from mlmagic.scoring.telemetry import otlp
-from mlmagic.scoring.telemetry.otlp import INTERNAL, Span
-from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of
+from mlmagic.scoring.telemetry.otlp import INTERNAL, NUMBER, TEXT, Span
+from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of, new_digits
 
 REQUEST_ID = "mlmagic.request_id"
+_DIGITS = 64
+"""Of the ids of one request: 32 of its trace, 16 of its span, 16 of that of run()."""
+
+Fields = tuple[Any, ...]
+"""Those of a `Record`. However many wait, the garbage collection visits each once: they are plain values."""
 
 
-class Answered(NamedTuple):
-    """A request and its answer; times are nanoseconds since the epoch."""
+class Record(NamedTuple):
+    """What is queued of a request and its answer, and sent to the process that exports it."""
 
-    span: TraceContext | None
-    run: TraceContext | None
-    """Their contexts, if somebody had to know their ids already."""
-    identity: str
+    context: Fields | None
+    run: Fields | None
+    """The fields of the contexts of both spans, if somebody had to know their ids already."""
+    identity: bytes
+    """The request id: no character of it is escaped in JSON."""
     method: bytes
-    path: bytes
+    target: bytes
     status: int
     asked_bytes: int
     answered_bytes: int | None
     """None for a stream."""
-    arrived: int
-    ended: int
-    began: int
-    """When the script was called first; 0: never."""
     exec_ms: float | None
     """How long run() took; None for a stream, and where nobody knows."""
-    called: bool
+    called: float
+    """When the script was called first, by `time.perf_counter`; 0: never."""
+    arrived: float
+    clock: float
+    """When it was complete, and when it was answered, by the same clock."""
+    end: int
+    """When it was answered, in nanoseconds since the epoch."""
+    has_run: bool
     """Whether run() was called."""
     failed: bool
     run_failed: bool
 
-    @classmethod
-    def unpacked(cls, record: bytes) -> Answered:
-        """What was `packed`."""
-        span, run, *rest = marshal.loads(record)
-        return cls(span and TraceContext(*span), run and TraceContext(*run), *rest)
+
+class Answered(NamedTuple):
+    """What the spans say; times are nanoseconds since the epoch."""
+
+    method: str
+    path: str
+    status: int
+    asked_bytes: int
+    answered_bytes: int | None
+    identity: str
+    start: int
+    end: int
+    run_start: int
+    has_run: bool
+    failed: bool
+    run_failed: bool
 
 
-def packed(span: TraceContext | None, run: TraceContext | None, *rest: Any) -> bytes:
-    """The fields of an `Answered` in one piece, as they are queued and sent to the process that exports them.
+def traces(resource: Mapping[str, str], records: Sequence[Fields]) -> bytes:
+    """An ExportTraceServiceRequest of the spans of all these requests."""
+    digits = new_digits(_DIGITS * len(records))
+    ids = (digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS))
+    return otlp.encoded_traces(resource, ",".join(map(_encoded, records, ids)))
 
-    Each is one object, which the garbage collection does not visit.
+
+def spans_of(fields: Fields) -> list[Span]:
+    """The span of a request, and that of run() if it was called."""
+    record = Record(*fields)
+    context = TraceContext(*record.context) if record.context else context_of(None)
+    run = TraceContext(*record.run) if record.run else context.child()
+    start, run_start = _starts(record.exec_ms, record.called, record.arrived, record.clock, record.end)
+    answered = Answered(
+        record.method.decode("latin-1"),
+        path_of(record.target).decode("latin-1"),
+        record.status,
+        record.asked_bytes,
+        record.answered_bytes,
+        record.identity.decode("latin-1"),
+        start,
+        record.end,
+        run_start,
+        record.has_run,
+        record.failed,
+        record.run_failed,
+    )
+    return _spans(answered, context, run)
+
+
+def _encoded(fields: Fields, new: str) -> str:
+    """The JSON of its spans; ``new`` are the digits of ids that nobody knows yet."""
+    # Not a `Record`: of this there are thousands a second.
+    context, run, identity, method, target, status, asked, size, *times, has_run, failed, run_failed = fields
+    trace, span, parent = context[:3] if context else (new[:32], new[32:48], "")
+    form = _form(method, path_of(target), status, size is None, bool(parent), has_run, failed, run_failed)
+    start, run_start = _starts(*times)
+    end, identity = times[-1], identity.decode("latin-1")
+    values = [trace, span, start, end, asked]  # in the order of the JSON
+    if size is not None:
+        values.append(size)
+    values.append(identity)
+    if parent:
+        values.append(parent)
+    if has_run:
+        values += (trace, run[1] if run else new[48:], run_start, end, identity, span)
+    return form % tuple(values)
+
+
+def _starts(exec_ms: float | None, called: float, arrived: float, clock: float, end: int) -> tuple[int, int]:
+    """When the request was complete, and when run() was called, in nanoseconds since the epoch.
+
+    The latter is as long before the end as run() took, else when the script was called first.
     """
-    return marshal.dumps((span and tuple(span), run and tuple(run), *rest))
+    start = end - int((clock - arrived) * 1e9)
+    if exec_ms is not None:
+        return start, end - int(exec_ms * 1e6)
+    return start, end - int((clock - called) * 1e9) if called else end
 
 
-def traces(resource: Mapping[str, str], answered: Iterable[bytes]) -> bytes:
-    """An ExportTraceServiceRequest of the spans of all these requests, each a packed `Answered`."""
-    return otlp.traces(resource, (span for each in answered for span in spans_of(each)))
+@lru_cache(256)
+def _form(method: bytes, path: bytes, status: int, is_stream: bool, has_parent: bool, *rest: bool) -> str:
+    """The JSON of the spans of such requests, as a format for what differs: to encode each takes longer."""
+    answered = Answered(
+        method.replace(b"%", b"%%").decode("latin-1"),
+        path.replace(b"%", b"%%").decode("latin-1"),
+        status,
+        NUMBER,
+        None if is_stream else NUMBER,
+        TEXT,
+        NUMBER,
+        NUMBER,
+        NUMBER,
+        *rest,
+    )
+    context = TraceContext(TEXT, TEXT, TEXT if has_parent else "")
+    return otlp.encoded_spans(_spans(answered, context, context.child()._replace(span_id=TEXT)))
 
 
-def spans_of(record: bytes) -> list[Span]:
-    """The span of a request, a packed `Answered`, and that of run() if it was called."""
-    answered = Answered.unpacked(record)
-    context = answered.span or context_of(None)
-    return [_request(answered, context), *([_run(answered, context)] if answered.called else [])]
+def _spans(answered: Answered, context: TraceContext, run: TraceContext) -> list[Span]:
+    return [_request(answered, context), *([_run(answered, run)] if answered.has_run else [])]
 
 
 def _request(answered: Answered, context: TraceContext) -> Span:
-    method, path = answered.method.decode("latin-1"), answered.path.decode("latin-1")
-    status, size = answered.status, answered.answered_bytes
+    method, path, status, size = answered.method, answered.path, answered.status, answered.answered_bytes
     failed = answered.failed or status >= 500
     attributes: dict[str, str | int] = {
         "http.request.method": method,
@@ -80,15 +163,10 @@ def _request(answered: Answered, context: TraceContext) -> Span:
         **({"error.type": str(status)} if failed else {}),
         REQUEST_ID: answered.identity,
     }
-    return Span(context, f"{method} {path}", answered.arrived, answered.ended, attributes, failed)
+    return Span(context, f"{method} {path}", answered.start, answered.end, attributes, failed)
 
 
 def _run(answered: Answered, context: TraceContext) -> Span:
-    """The call of run(): as long as the answer says, else from its begin to the end."""
-    end = answered.ended
-    start = answered.began or end
-    if answered.exec_ms is not None:
-        start = end - int(answered.exec_ms * 1e6)
     failed = answered.failed or answered.run_failed
-    run = answered.run or context.child()
-    return Span(run, "run", start, end, {REQUEST_ID: answered.identity}, failed, INTERNAL)
+    attributes = {REQUEST_ID: answered.identity}
+    return Span(context, "run", answered.run_start, answered.end, attributes, failed, INTERNAL)

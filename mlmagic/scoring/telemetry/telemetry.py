@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.scoring.calls.streams import Stream
@@ -34,12 +33,12 @@ from mlmagic.scoring.telemetry.destination import (
     resource,
     sends_to_azure_monitor,
 )
-from mlmagic.scoring.telemetry.exporter import Exporter
+from mlmagic.scoring.telemetry.exporter import MOST_AT_ONCE, Exporter
 from mlmagic.scoring.telemetry.metric_reader import MetricReader
 from mlmagic.scoring.telemetry.otlp import Line
 from mlmagic.scoring.telemetry.otlp_metrics import encoded
 from mlmagic.scoring.telemetry.sender import Sender
-from mlmagic.scoring.telemetry.spans import REQUEST_ID, packed, traces
+from mlmagic.scoring.telemetry.spans import REQUEST_ID, traces
 from mlmagic.scoring.telemetry.trace_context import HEADER, STATE, TraceContext, context_of
 
 if TYPE_CHECKING:
@@ -48,38 +47,31 @@ if TYPE_CHECKING:
     from mlmagic.scoring.http.response import Response
     from mlmagic.scoring.metrics import Counters
 
+_TRACES_AT_ONCE = 1024
+"""Less than a megabyte of JSON, which many a proxy takes at most."""
 _LONGEST_LINE = 64 * 1024
 """Characters of a line; Application Insights took as many."""
 
 
-class Answering:
-    """A request that is being answered."""
+class Contexts:
+    """Those of the spans of a request, made when somebody has to know their ids."""
 
-    __slots__ = ("_run", "_span", "identity", "request")
+    __slots__ = ("_run", "span")
 
-    def __init__(self, request: Request, identity: str) -> None:
-        self.request, self.identity = request, identity
-        self._span: TraceContext | None = None
+    def __init__(self, fields: Mapping[bytes, bytes]) -> None:
+        self.span = context_of(fields.get(HEADER), fields.get(STATE))
+        """Of the request: of the caller's trace, if it has one."""
         self._run: TraceContext | None = None
 
-    def span(self) -> TraceContext:
-        """The span of the request: of the caller's trace, if it has one."""
-        if self._span is None:
-            fields = self.request.fields
-            self._span = context_of(fields.get(HEADER), fields.get(STATE))
-        return self._span
-
     def run(self) -> TraceContext:
-        """The span of run()."""
+        """Of run()."""
         if self._run is None:
-            self._run = self.span().child()
+            self._run = self.span.child()
         return self._run
 
-    def contexts(self) -> tuple[TraceContext | None, TraceContext | None]:
-        """Both, as far as somebody has to know their ids: else they are made where the spans are sent."""
-        if HEADER in self.request.fields:
-            self.span()
-        return self._span, self._run
+    def fields(self) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
+        """Both as plain tuples; None of run() if nobody had to know it."""
+        return tuple(self.span), None if self._run is None else tuple(self._run)
 
 
 class Telemetry:
@@ -94,13 +86,14 @@ class Telemetry:
         """``metrics`` begins to send those of a server."""
         self._traces, self._logs, self._metrics = traces, logs, metrics
         self._reader: MetricReader | None = None
-        self._identify: Callable[[Request], str] = lambda request: ""
-        self._answering: dict[str, Answering] = {}
-        """By the id of the request."""
+        self._identify: Callable[[Request], bytes] = lambda request: b""
+        self._answering: dict[bytes, Request] = {}
+        """Requests that are being answered, by their ids."""
         self._current = CurrentSpanIfUsed()
+        self._follows = False
+        """Whether it follows which request the script is called for."""
         if logs is not None:
             listen(self._heard)
-        follow(self._works_on)
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> Telemetry | None:
@@ -123,7 +116,7 @@ class Telemetry:
             return None
         metrics = places[METRICS]
         return cls(
-            _exporter("traces", places[TRACES], partial(traces, of_process)),
+            _exporter("traces", places[TRACES], partial(traces, of_process), most_at_once=_TRACES_AT_ONCE),
             _exporter("lines of the log", places[LOGS], partial(otlp.logs, of_process)),
             partial(MetricReader, partial(_metrics_to, metrics), encoded, described, seconds)
             if metrics is not None
@@ -147,7 +140,7 @@ class Telemetry:
             else None,
         )
 
-    def identify_with(self, identify: Callable[[Request], str]) -> None:
+    def identify_with(self, identify: Callable[[Request], bytes]) -> None:
         """``identify`` returns the id of a request, which is in its lines of the log."""
         self._identify = identify
 
@@ -158,65 +151,84 @@ class Telemetry:
 
     def listen(self, request: Request, reply: Reply) -> Reply:
         """``reply``, which also ends the spans of the request."""
-        answering = Answering(request, self._identify(request))
-        self._answering[answering.identity] = answering
+        self._answering[request.identity or self._identify(request)] = request
+        if not self._follows and self._current.is_used:
+            self._follows = True
+            follow(self._works_on)
 
         def heard(response: Response) -> None:
-            if isinstance(response, Stream):  # its generator goes on after the head
-                counted = response.on_end
-
-                def ended(failed: bool) -> None:
-                    counted(failed)
-                    self._end(answering, response, failed=failed)
-
-                response.on_end = ended
+            if isinstance(response, Stream):
+                self._end_with(response, request)
                 reply(response)
             else:
                 reply(response)
-                self._end(answering, response, failed=False)
+                self._end(request, response, False)
 
         return heard
 
-    def _end(self, answering: Answering, response: Response, *, failed: bool) -> None:
-        self._answering.pop(answering.identity, None)
-        span, run = answering.contexts()
-        if self._traces is None or (span is not None and not span.is_sampled):
+    def _end_with(self, stream: Stream, request: Request) -> None:
+        """Its generator goes on after the head of the answer."""
+        counted = stream.on_end
+
+        def ended(failed: bool) -> None:
+            counted(failed)
+            self._end(request, stream, failed)
+
+        stream.on_end = ended
+
+    def _end(self, request: Request, response: Response, failed: bool) -> None:
+        self._answering.pop(request.identity, None)
+        if self._traces is None:
             return
-        request, is_stream = answering.request, response.is_stream
-        end, now = time.time_ns(), perf_counter()
-        answered = packed(
-            span,
-            run,
-            answering.identity,
-            request.method,
-            request.path,
-            response.status,
-            len(request.body),
-            None if is_stream else len(response.body),
-            end - int((now - request.arrived) * 1e9),
-            end,
-            end - int((now - request.called) * 1e9) if request.called else 0,
-            None if is_stream else response.exec_ms,
-            response.exec_ms is not None or response.run_failed,
-            failed,
-            response.run_failed,
+        context = run = None
+        if request.contexts is not None or HEADER in request.fields:
+            contexts = contexts_of(request)
+            if not contexts.span.is_sampled:
+                return
+            context, run = contexts.fields()
+        is_stream = response.is_stream
+        exec_ms, run_failed = response.exec_ms, response.run_failed
+        self._traces.add(
+            # Fields of a `Record`.
+            (
+                context,
+                run,
+                request.identity,
+                request.method,
+                request.target,
+                response.status,
+                len(request.body),
+                None if is_stream else len(response.body),
+                None if is_stream else exec_ms,
+                request.called,
+                request.arrived,
+                perf_counter(),
+                time_ns(),
+                run_failed or exec_ms is not None,
+                failed,
+                run_failed,
+            )
         )
-        self._traces.add(answered)
 
     def _works_on(self, identify: Identify | None) -> None:
         """This thread, or task, calls the script for a request from now on, or has called it."""
         if identify is None:
             self._current.leave()
-        elif self._current.is_used and (answering := self._answering.get(identify())) is not None:
-            self._current.enter(answering.run)
+        elif (contexts := self._contexts_of(identify())) is not None:
+            self._current.enter(contexts.run)
 
     def _heard(self, stream: str, text: str, identity: str) -> None:
         if self._logs is None or not text:
             return
         attributes = {REQUEST_ID: identity} if identity else {}
-        answering = self._answering.get(identity) if identity else None
-        context = answering.span() if answering is not None else None
-        self._logs.add(Line(time.time_ns(), text[:_LONGEST_LINE], stream, attributes, context))
+        contexts = self._contexts_of(identity) if identity else None
+        context = contexts.span if contexts is not None else None
+        self._logs.add(Line(time_ns(), text[:_LONGEST_LINE], stream, attributes, context))
+
+    def _contexts_of(self, identity: str) -> Contexts | None:
+        """Those of the request with this id; None if it is answered."""
+        request = self._answering.get(identity.encode("latin-1"))
+        return None if request is None else contexts_of(request)
 
     def close(self) -> None:
         """Send what is left."""
@@ -225,13 +237,27 @@ class Telemetry:
                 part.close()
 
 
-def _exporter(what: str, to: Destination | None, encode: Callable[[Sequence[Any]], bytes]) -> Exporter | None:
+def contexts_of(request: Request) -> Contexts:
+    """Those of the spans of ``request``."""
+    if request.contexts is None:
+        request.contexts = Contexts(request.fields)
+    contexts: Contexts = request.contexts
+    return contexts
+
+
+def _exporter(
+    what: str,
+    to: Destination | None,
+    encode: Callable[[Sequence[Any]], bytes],
+    *,
+    most_at_once: int = MOST_AT_ONCE,
+) -> Exporter | None:
     """Sends in a process beside this one, so ``encode`` must be picklable."""
     if to is None:
         return None
     from mlmagic.scoring.delivery.process import DeliveryProcess
 
-    return Exporter(what, to.url, DeliveryProcess(partial(Sender, to, encode)))
+    return Exporter(what, to.url, DeliveryProcess(partial(Sender, to, encode)), most_at_once=most_at_once)
 
 
 def _metrics_to(to: Destination, resource: Mapping[str, str]) -> Exporter:

@@ -50,6 +50,11 @@ def context_of(header: bytes | None, state: bytes | None = None) -> TraceContext
     return TraceContext(_new(128), _new(64))
 
 
+def new_digits(count: int) -> str:
+    """So many random hexadecimal digits, an even number: the ids of many spans in one piece."""
+    return _random.randbytes(count // 2).hex()
+
+
 def _is_valid(found: re.Match[bytes]) -> bool:
     """All zeros are no ids, and version ff is none; a version after 00 may have more parts."""
     version = found[1]

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from mlmagic.scoring.collection.recorded_requests import Body, RequestTables, ScoredRequest
 from mlmagic.scoring.collection.redaction import REDACTED, WITHHELD, Redaction
-from mlmagic.scoring.collection.settings import CollectionSettings
+from mlmagic.scoring.collection.request_records import Fields
+from mlmagic.scoring.collection.request_tables import RequestTables
+from mlmagic.scoring.collection.settings import PARQUET, CollectionSettings
 
 SSN = Redaction(("ssn",))
 HASHED = Redaction(("ssn",), b"key")
@@ -19,9 +20,9 @@ SECRET = 123456789
 def recorded(body: Any, answer: Any, redaction: Redaction = SSN, kind: str = "application/json") -> list[Any]:
     """The inputs and the predictions, each with its columns."""
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answered = Body(json.dumps(answer).encode(), "application/json")
-    request = ScoredRequest("id", 0.0, Body(text, kind), answered)
-    tables = RequestTables(CollectionSettings(redaction=redaction))
+    answered = json.dumps(answer).encode()
+    request: Fields = (b"id", 0.0, text, kind, "", answered, "application/json", "")
+    tables = RequestTables(CollectionSettings(redaction=redaction, form=PARQUET))  # whose rows have values
     tables.add(request)
     return [
         (list(entry.header[first:]), [list(row[first:]) for row in entry.rows])

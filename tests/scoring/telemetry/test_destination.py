@@ -12,6 +12,7 @@ from mlmagic.scoring.telemetry.destination import (
     CONNECTION_STRING,
     ENABLED,
     INTERVAL,
+    Destination,
     InvalidDestination,
     destination,
     endpoint_of,
@@ -44,6 +45,20 @@ OF_TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 def test_where_records_go(environment: Mapping[str, str], traces: str | None, logs: str | None) -> None:
     found = [destination(environment, signal) for signal in ("traces", "logs")]
     assert [each.url if each else None for each in found] == [traces, logs]
+
+
+@pytest.mark.parametrize(
+    ("url", "compressed"),
+    [
+        ("http://localhost:4318", False),
+        ("http://127.0.0.1:4318", False),
+        ("https://[::1]", False),
+        ("http://collector:4318", True),
+        ("http://10.0.0.1:4318", True),
+    ],
+)
+def test_what_leaves_the_machine_is_compressed(url: str, compressed: bool) -> None:
+    assert Destination(url, {}, 1.0).is_compressed is compressed
 
 
 def test_where_and_when_metrics_go() -> None:

@@ -33,7 +33,9 @@ def span(number: int = 1) -> Span:
     )
 
 
-def test_spans_arrive_with_what_they_say() -> None:
+@pytest.mark.parametrize("compressed", [False, True])
+def test_spans_arrive_with_what_they_say(monkeypatch: pytest.MonkeyPatch, compressed: bool) -> None:
+    monkeypatch.setattr(Destination, "is_compressed", compressed)
     with collecting() as collector:
         exporter = exporter_to(collector.url)
         sent = [span(1), span(2)]
@@ -49,6 +51,7 @@ def test_spans_arrive_with_what_they_say() -> None:
     assert (first.status.code, second.status.code) == (0, 2)
     assert collector.resources == [{"service.name": "svc"}]
     assert collector.headers[0]["api-key"] == "secret"
+    assert ("Content-Encoding" in collector.headers[0]) == compressed
 
 
 def test_lines_arrive_with_their_stream_and_span() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import marshal
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.http.request import query_as_json
@@ -13,18 +12,28 @@ if TYPE_CHECKING:
     from mlmagic.scoring.http.request import Request
     from mlmagic.scoring.http.response import Response
 
-    Record = Entry | bytes
-    """Bytes are a packed request."""
+BodyFields = tuple[bytes, bytes | str, str]
+"""The body of a request or an answer: its text, its content type, and why it is left out, or nothing."""
+
+Fields = tuple[bytes, float, bytes, bytes | str, str, bytes, bytes | str, str]
+"""A request that was answered, and its answer, as they are queued and sent to the process that writes them.
+
+Its id, the time in seconds since the epoch, and the `BodyFields` of both. However many wait, the garbage
+collection visits each once: they are plain values.
+"""
+
+if TYPE_CHECKING:
+    Record = Entry | Fields
+    """What a script collects, or a request that the server records."""
 
 RECORDS = 2
 """Of a request: one of inputs, one of predictions."""
+SCORED = frozenset([b"POST", b"GET"])
+"""The methods of requests that are recorded."""
 _LENGTH_OF_JSON = b"inference-header-content-length"
 
-_Fields = tuple[bytes, bytes | str, str]
-"""Those of a `Body`. On the request path a plain tuple is made in a tenth of the time."""
 
-
-def asked(request: Request) -> _Fields:
+def asked(request: Request) -> BodyFields:
     """The body of a request as it was received, before the script has it."""
     if request.method == b"GET":
         return query_as_json(request.query).encode(), JSON, ""
@@ -37,27 +46,13 @@ def asked(request: Request) -> _Fields:
     return request.body, kind, ""
 
 
-def answered(response: Response) -> _Fields:
+def answered(response: Response) -> BodyFields:
     """The body of an answer."""
     if response.is_stream:
         return b"", "", "a stream"
     return response.body, response.content_type, ""
 
 
-def packed(identity: str, when: float, asked: _Fields, answered: _Fields) -> bytes:
-    """The fields of a `ScoredRequest` in one piece, as they are queued and sent to the process that writes.
-
-    While many wait, each is one object, which the garbage collection does not visit. Both processes have the
-    same Python, so they have the same `marshal`.
-    """
-    return marshal.dumps((identity, when, *asked, *answered))
-
-
-def is_recorded(request: Request, status: int) -> bool:
-    """Whether a request is recorded: one that was scored, without an error."""
-    return request.method in (b"POST", b"GET") and 200 <= status < 300
-
-
 def records_of(record: Record) -> int:
     """How many it counts as."""
-    return RECORDS if isinstance(record, bytes) else record.records
+    return RECORDS if isinstance(record, tuple) else record.records

@@ -9,6 +9,7 @@ import pytest
 
 from mlmagic.engine.engine import Engine
 from tests.journeys.accessibility import violations
+from tests.journeys.themes import check_themes
 from tests.support.browser import ARTIFACTS
 from tests.support.jupyter_clients import Client
 
@@ -34,12 +35,7 @@ def test_alerts_are_shown_while_they_fire(lab: Client, page: Any, engine: Engine
     alerts.get_by_text("Pending").wait_for()
     assert "state == Healthy: state is Healthy" in alerts.inner_text()
     lab.command("application:toggle-left-area")
-    for theme in ("Light", "Dark"):
-        lab.use_theme(theme)
-        for width in (480, 1400):
-            page.set_viewport_size({"width": width, "height": 1600})
-            assert violations(page) == []
-            page.screenshot(path=ARTIFACTS / f"alerts-{theme.lower()}-{width}.png")
+    check_themes(lab, page, "alerts", widths=(480, 1400), height=1600)
     page.locator(".mlmagic-status").click()
     marks = page.locator("#mlmagic-panel .mlmagic-alert")
     marks.get_by_text("▲ running").wait_for()

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.accessibility import violations
-from tests.support.browser import ARTIFACTS
+from tests.journeys.themes import check_themes
 from tests.support.jupyter_clients import Client
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
@@ -51,12 +50,7 @@ def test_batch_jobs_in_a_browser(lab: Client, page: Any) -> None:
     )
     assert not any(each.is_visible() for each in page.locator("[class^=mlmagic-static-]").all()[:3])
     lab.command("application:toggle-left-area")
-    for theme in ("Light", "Dark"):
-        lab.use_theme(theme)
-        for width in (480, 1200):
-            page.set_viewport_size({"width": width, "height": 1800})
-            page.screenshot(path=ARTIFACTS / f"batch-{theme.lower()}-{width}.png")
-            assert violations(page) == []
+    check_themes(lab, page, "batch", widths=(480, 1200), height=1800)
 
     # The outputs carry their data: nobody has to be asked for it.
     lab.save()

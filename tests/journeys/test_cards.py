@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mlmagic.engine.engine import Engine
-from tests.journeys.accessibility import violations
+from tests.journeys.themes import ALL_THEMES, check_themes
 from tests.support.browser import ARTIFACTS
 from tests.support.jupyter_clients import Client
 
@@ -80,12 +80,7 @@ def test_a_notebook_in_a_browser(lab: Client, page: Any, engine: Engine) -> None
     card.get_by_role("button", name="Send").click()
     card.get_by_label("Response of line-svc").get_by_text("[6.0]").wait_for()
     lab.command("application:toggle-left-area")
-    for theme in ("Light", "Dark", "Dark High Contrast"):
-        lab.use_theme(theme)
-        for width in (480, 1024, 1400):
-            page.set_viewport_size({"width": width, "height": 2400})
-            assert violations(page) == []
-            page.screenshot(path=ARTIFACTS / f"lab-{theme.lower().replace(' ', '-')}-{width}.png")
+    check_themes(lab, page, "lab", widths=(480, 1024, 1400), height=2400, themes=ALL_THEMES)
 
     # The kernel goes: the cards live on, as the server's half feeds them.
     lab.restart_kernel_and_save()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.accessibility import violations
+from tests.journeys.themes import check_themes
 from tests.support.browser import ARTIFACTS
 from tests.support.jupyter_clients import Client
 
@@ -45,12 +45,7 @@ def test_what_is_compiled_is_said(lab: Client, page: Any) -> None:
         models.get_by_text(words).wait_for()
     assert page.get_by_text(f"prices: {compiled}").count() == 1
     lab.command("application:toggle-left-area")
-    for theme in ("Light", "Dark"):
-        lab.use_theme(theme)
-        for width in (480, 1400):
-            page.set_viewport_size({"width": width, "height": 2000})
-            assert violations(page) == []
-            page.screenshot(path=ARTIFACTS / f"compiled-{theme.lower()}-{width}.png")
+    check_themes(lab, page, "compiled", widths=(480, 1400), height=2000)
 
 
 @pytest.mark.parametrize("cells", [FORM])

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from mlmagic.engine.engine import Engine
-from tests.journeys.accessibility import violations
+from tests.journeys.themes import check_themes
 from tests.support.browser import ARTIFACTS
 from tests.support.jupyter_clients import Client
 from tests.support.waiting import wait_for
@@ -62,12 +62,7 @@ def test_the_traffic_of_an_endpoint(lab: Client, page: Any, engine: Engine) -> N
     wait_for(lambda: engine.endpoints.endpoint("shop").shares["green"] == 40, "the new share")
 
     lab.command("application:toggle-left-area")
-    for theme in ("Light", "Dark"):
-        lab.use_theme(theme)
-        for width in (480, 1200):
-            page.set_viewport_size({"width": width, "height": 2400})
-            assert violations(page) == []
-            card.screenshot(path=ARTIFACTS / f"endpoint-{theme.lower()}-{width}.png")
+    check_themes(lab, page, "endpoint", widths=(480, 1200), height=2400, part=card)
 
     engine.traffic.roll_out("shop", "green", step=20, every=3600, guard="p99<5s")
     traffic.get_by_text("green is being rolled out: at 60 % until").wait_for()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mlmagic.engine.engine import Engine
-from tests.journeys.accessibility import violations
+from tests.journeys.themes import ALL_THEMES, check_themes
 from tests.support.browser import ARTIFACTS
 from tests.support.jupyter_clients import Client
 
@@ -84,12 +84,7 @@ def test_a_form_in_a_browser(lab: Client, page: Any, engine: Engine) -> None:
     page.locator("summary", has_text="Equivalent code").click()
     page.locator("pre", has_text=f"{LINE} --description {{'for <b>all</b>'}}").wait_for()
 
-    for theme in ("Light", "Dark", "Dark High Contrast"):
-        lab.use_theme(theme)
-        for width in (1400, 1024, 480):
-            page.set_viewport_size({"width": width, "height": 1600})
-            assert violations(page) == []
-            page.screenshot(path=ARTIFACTS / f"form-{theme.lower().replace(' ', '-')}-{width}.png")
+    check_themes(lab, page, "form", widths=(1400, 1024, 480), height=1600, themes=ALL_THEMES)
     page.set_viewport_size({"width": 1280, "height": 900})
 
     # The code comes into a new cell at once.

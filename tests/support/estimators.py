@@ -1,4 +1,4 @@
-"""Pickles of scikit-learn's estimators, and entry scripts like those in the documents of Azure ML v1."""
+"""Pickled scikit-learn estimators, and entry scripts as in the documents of Azure ML v1."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ridge(folder: Path) -> Path:
 
 
 def unusual(folder: Path) -> Path:
-    """Writes a pickle that cannot be compiled to ``folder``."""
+    """The pickle, in ``folder``, of a model that cannot be compiled."""
     file = folder / "unusual.pkl"
     joblib.dump(Unusual(), file)
     return file

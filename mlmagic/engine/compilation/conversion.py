@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 
+from mlmagic.core.compiled_models import ESTIMATORS
 from mlmagic.engine.compilation import (
     imputer_converter,
     linear_converter,
@@ -50,7 +51,7 @@ def graphs(estimator: Any, features: Features, dtype: str) -> Iterator[tuple[str
 
     Raises `Unsupported` if the first method has none.
     """
-    tree_converters.register({name for name in ("sklearn", "xgboost", "lightgbm") if name in sys.modules})
+    tree_converters.register({name for name in ESTIMATORS if name in sys.modules})
     for each in (imputer_converter, linear_converter, neighbors_converter):
         each.register()
     methods = methods_of(estimator)

@@ -13,11 +13,10 @@ import orjson
 from mlmagic.scoring.collection.redaction import WITHHELD, Redaction
 from mlmagic.scoring.collection.tables import BODY, TEXT, Table, csv_table, prediction_of, table_of
 from mlmagic.scoring.http.request import BadInput
-from mlmagic.scoring.inputs.bodies import CSV, JSON, is_json, parse_json
+from mlmagic.scoring.inputs.bodies import CSV, JSON, UNMARKED, is_json, parse_json
 
 BODY_BYTES = 1 << 20
 """A longer body is left out."""
-_UNMARKED = ("", "application/x-www-form-urlencoded")
 
 
 def body_table(
@@ -70,4 +69,4 @@ def kind_of(content_type: bytes | str) -> str:
     """Without parameters; what does not say its type is JSON."""
     text = content_type if isinstance(content_type, str) else content_type.decode("latin-1")
     kind = text.partition(";")[0].strip().lower()
-    return JSON if kind in _UNMARKED else kind
+    return JSON if kind in UNMARKED else kind

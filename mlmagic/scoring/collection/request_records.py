@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mlmagic.scoring.http.request import query_as_json
 from mlmagic.scoring.inputs.bodies import JSON
@@ -22,10 +22,8 @@ Its id, the time in seconds since the epoch, and the `BodyFields` of both. Howev
 collection visits each once: they are plain values.
 """
 
-if TYPE_CHECKING:
-    Record = Entry | Fields
-    """What a script collects, or a request that the server records."""
-
+Record: TypeAlias = "Entry | Fields"
+"""What a script collects, or a request that the server records."""
 RECORDS = 2
 """Of a request: one of inputs, one of predictions."""
 SCORED = frozenset([b"POST", b"GET"])

@@ -69,7 +69,7 @@ class RowWriter:
 
 
 def _refused(add: Callable[[Any], None], records: Iterable[Record]) -> list[tuple[Record, Exception]]:
-    """Add each; those that cannot be added, and why."""
+    """Add each record; returns those that cannot be added, each with its error."""
     refused: list[tuple[Record, Exception]] = []
     for record in records:
         try:

@@ -32,8 +32,8 @@ ARROW_STREAM = "application/vnd.apache.arrow.stream"
 ARROW_FILE = "application/vnd.apache.arrow.file"
 CSV = "text/csv"
 MULTIPART = "multipart/form-data"
-# `curl -d` and many a client send JSON with the type of a form, or with none.
-_UNMARKED = ("", "application/x-www-form-urlencoded")
+UNMARKED = ("", "application/x-www-form-urlencoded")
+"""Bodies of these types are read as JSON: `curl -d` and many a client send it with no type, or a form's."""
 
 
 _of_one_digit = bytes.maketrans(b"123456789", b"000000000")
@@ -57,7 +57,7 @@ class Whole:
 
 def values_of(request: Request) -> dict[str, Any] | Whole:
     """The values of a POST; what does not say its type is JSON. Raises `BadInput`."""
-    if request.values is None and kind_of(request) in _UNMARKED:
+    if request.values is None and kind_of(request) in UNMARKED:
         return named(parse_json(request.body))
     return read_body(request)
 

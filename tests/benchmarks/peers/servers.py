@@ -72,7 +72,7 @@ class Server:
 
     @property
     def takes_workers(self) -> bool:
-        """Whether ``command`` starts as many workers as it is told."""
+        """Whether it can be started with several workers."""
         return self.is_ours or self.requirements == "azureml"
 
     def url(self, port: int) -> str:

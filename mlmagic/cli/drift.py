@@ -1,4 +1,4 @@
-"""``mlmagic drift``: whether the inputs of services still have the distribution of a baseline."""
+"""``mlmagic drift``: whether inputs and predictions of services still have the distribution of a baseline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _check_options(command: Any) -> Any:
 @_check_options
 @output("table")
 def run_check(name: str, baseline: str | None, form: str, **options: Any) -> None:
-    """Compare the inputs that a service has collected with a baseline, feature by feature.
+    """Compare the inputs and predictions that a service has collected with a baseline, column by column.
 
     Exits with 4 if there is drift, for use in a CI job.
 
@@ -39,6 +39,7 @@ def run_check(name: str, baseline: str | None, form: str, **options: Any) -> Non
     Examples:
       mlmagic drift run -n diabetes-svc --baseline train.parquet
       mlmagic drift run -n diabetes-svc --baseline train --since 24h -o json
+      mlmagic drift run -n diabetes-svc --baseline train --prediction score
       mlmagic drift run -n diabetes-svc --baseline train --every 1d
     """
     from mlmagic.sdk.drift_check import DriftCheck
@@ -108,7 +109,12 @@ def list_checks(form: str) -> None:
 
 def _record(report: DriftReport) -> dict[str, Any]:
     record: dict[str, Any] = plain(report)
-    return {**record, "drifted": report.drifted, "driftedFeatures": report.drifted_features}
+    return {
+        **record,
+        "drifted": report.drifted,
+        "driftedFeatures": report.drifted_features,
+        "driftedPredictions": report.drifted_predictions,
+    }
 
 
 def _show(report: DriftReport, form: str) -> None:

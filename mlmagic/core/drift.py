@@ -1,8 +1,8 @@
-"""Data drift: whether the inputs of a service still have the distribution of a baseline.
+"""Data drift: whether inputs and predictions of a service still have the distribution of a baseline.
 
-Each feature has one p value, and so has the whole table. Holm's method adjusts them, so that a check of data
-without drift raises an alarm with a probability of ``alpha`` at most. A drift must also be large enough to
-matter: with many rows, the smallest difference is significant.
+Each input and each prediction has one p value, and so have the inputs as a whole. Holm's method adjusts them,
+so that a check of data without drift raises an alarm with a probability of ``alpha`` at most. A drift must
+also be large enough to matter: with many rows, the smallest difference is significant.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ FEWEST_ROWS = 50
 """Of the baseline and of the collected data: with fewer, only the largest drifts could be found."""
 SMALLEST_AUC = 0.55
 """A domain classifier below it hardly tells the data apart; 0.5 is chance."""
+INPUTS, PREDICTIONS = "inputs", "predictions"
 
 
 class FeatureKind(StrEnum):
@@ -48,7 +49,7 @@ class DriftRule:
 
 @dataclass(frozen=True, slots=True)
 class FeatureDrift:
-    """One feature in both tables."""
+    """One feature in both tables, an input or a prediction."""
 
     name: str
     kind: FeatureKind
@@ -89,7 +90,7 @@ class DomainClassifier:
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """One comparison of the collected inputs of a service with a baseline."""
+    """One comparison of what a service has collected with a baseline."""
 
     service: str
     version: int
@@ -105,23 +106,42 @@ class DriftReport:
     end_time: float
     rule: DriftRule
     classifier: DomainClassifier
+    """Of the inputs alone."""
     features: tuple[FeatureDrift, ...]
+    """The inputs."""
     left_out: Mapping[str, str]
     """Why columns are not compared, by their names."""
+    predictions: tuple[FeatureDrift, ...] = ()
+    """Empty if the baseline has none."""
 
     @property
     def drifted_features(self) -> list[str]:
-        """The names of the features that have drifted."""
+        """The names of the inputs that have drifted."""
         return [feature.name for feature in self.features if feature.drifted]
 
     @property
+    def drifted_predictions(self) -> list[str]:
+        """The names of the predictions that have drifted."""
+        return [prediction.name for prediction in self.predictions if prediction.drifted]
+
+    @property
+    def drifted_groups(self) -> dict[str, str]:
+        """What has drifted, for people: of the inputs, and of the predictions."""
+        whole = "the table as a whole" if self.classifier.drifted else ""
+        found = {
+            INPUTS: ", ".join(self.drifted_features) or whole,
+            PREDICTIONS: ", ".join(self.drifted_predictions),
+        }
+        return {group: names for group, names in found.items() if names}
+
+    @property
     def drifted(self) -> bool:
-        """Whether a feature has drifted, or the table as a whole."""
-        return self.classifier.drifted or bool(self.drifted_features)
+        """Whether an input or a prediction has drifted, or the inputs as a whole."""
+        return bool(self.drifted_groups)
 
     @property
     def coefficient(self) -> float:
-        """The size of the drift from 0 to 1, as events have it: the classifier's Gini coefficient."""
+        """The size of the inputs' drift from 0 to 1, as events have it: the classifier's Gini coefficient."""
         return max(0.0, 2 * self.classifier.auc - 1)
 
     def record(self) -> dict[str, Any]:
@@ -132,13 +152,16 @@ class DriftReport:
     def of(cls, service: str, version: int, record: Mapping[str, Any]) -> DriftReport:
         """The report of a record."""
         values = dict(record)
-        features = tuple(_feature(each) for each in values.pop("features"))
+        features, predictions = (
+            tuple(_feature(each) for each in values.pop(group, ())) for group in ("features", "predictions")
+        )
         return cls(
             service,
             version,
             rule=DriftRule(**values.pop("rule")),
             classifier=DomainClassifier(**values.pop("classifier")),
             features=features,
+            predictions=predictions,
             **values,
         )
 

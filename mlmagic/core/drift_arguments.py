@@ -39,6 +39,13 @@ ROWS = (
         "COLUMNS",
     ),
     OptionRow(
+        "prediction",
+        ("--prediction",),
+        "Compare the service's predictions with this column of the baseline. "
+        "Default: the predictions of a baseline of collected requests.",
+        "COLUMN",
+    ),
+    OptionRow(
         "every",
         ("--every",),
         "Check on a schedule, such as 1h or 1d: each time the data collected in that time, or in --since.",
@@ -68,11 +75,12 @@ def rule_of(given: Mapping[str, Any]) -> DriftRule:
     )
 
 
-def columns_of(given: str | None) -> tuple[str, ...]:
-    """The names in a list with commas. Raises `InvalidConfig` for one without names."""
-    names = tuple(filter(None, (part.strip() for part in (given or "").split(","))))
-    if given is not None and not names:
-        raise InvalidConfig("columns", given, "must be names with commas, such as age,income")
+def columns_of(given: Mapping[str, Any], option: str = "columns") -> tuple[str, ...]:
+    """The names in an option that is a list with commas. Raises `InvalidConfig` for one without names."""
+    text = given.get(option)
+    names = tuple(filter(None, (part.strip() for part in (text or "").split(","))))
+    if text is not None and not names:
+        raise InvalidConfig(option, text, "must be names with commas, such as age,income")
     return names
 
 

@@ -1,4 +1,4 @@
-"""`%drift`: whether the inputs of a service still have the distribution of a baseline."""
+"""`%drift`: whether inputs and predictions of a service still have the distribution of a baseline."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ class DriftMagics(SessionMagics):
     @argument("--stop", action="store_true", help="Stop the checks on a schedule.", group=GROUP)
     @out("the check, or the list of checks,", GROUP)
     def drift(self, args: Arguments) -> Any:
-        """Compare the inputs that a service has collected with a baseline, feature by feature.
+        """Compare the inputs and predictions that a service has collected with a baseline, column by column.
         Without --baseline, show the newest check. Collect data with: %update NAME --collect
 
         Examples:
           %drift diabetes-svc --baseline train
           %drift diabetes-svc --baseline {frame} --since 24h --columns age,bmi -o check
+          %drift diabetes-svc --baseline train --prediction score
           %drift diabetes-svc --baseline train --every 1d --threshold 0.25
         """
         from mlmagic.sdk.drift_check import DriftCheck

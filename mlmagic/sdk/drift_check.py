@@ -1,4 +1,4 @@
-"""`DriftCheck`: the collected inputs of a service, compared with a baseline."""
+"""`DriftCheck`: what a service has collected, compared with a baseline."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.core.drift import DriftReport
+from mlmagic.core.drift import INPUTS, PREDICTIONS, DriftReport
 from mlmagic.core.drift_arguments import columns_of, every_of, rule_of, since_of
 from mlmagic.core.schedule import Schedule
 from mlmagic.engine.batch.inputs import Files
 from mlmagic.engine.drift.comparison import check_packages
+from mlmagic.engine.drift.predictions import check_named
 from mlmagic.errors import InvalidConfig, NotFound
 from mlmagic.sdk.batch_inputs import inputs_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
@@ -44,18 +45,18 @@ class DriftCheck:
 
     @classmethod
     def run(cls, workspace: WorkspaceBase, service: str, baseline: Any, **options: Any) -> DriftCheck:
-        """Compare the inputs that a service has collected with a baseline, and record the report.
+        """Compare inputs and predictions that a service has collected with a baseline, and record the report.
 
         ``baseline`` is a DataFrame, a tabular `Dataset`, the name of a registered one, or a path. ``options``
-        are those of `%drift`: since, columns, threshold, alpha. Raises `UserErrorException` if one is wrong,
-        or if there is too little data. Drift is no error: see `drifted`.
+        are those of `%drift`: since, columns, prediction, threshold, alpha. Raises `UserErrorException` if
+        one is invalid, or if there is too little data. Drift is no error: see `drifted`.
         """
         rule = rule_of(options)
-        columns = columns_of(options.get("columns"))
+        columns, prediction = columns_of(options), columns_of(options, "prediction")
         since = since_of(options.get("since"), datetime.now(UTC))
         table, name = _table(workspace, baseline)
         report = workspace.engine.drift.check(
-            service, table, baseline_name=name, rule=rule, columns=columns, since=since
+            service, table, baseline_name=name, rule=rule, columns=columns, prediction=prediction, since=since
         )
         return cls.of(workspace, report)
 
@@ -72,7 +73,8 @@ class DriftCheck:
         recurrence = every_of(every)
         options = {"since": every, **{name: value for name, value in options.items() if value is not None}}
         rule_of(options)
-        columns_of(options.get("columns"))
+        columns_of(options)
+        prediction = columns_of(options, "prediction")
         since_of(options["since"], datetime.now(UTC))
         if not isinstance(baseline, str | Path):
             raise InvalidConfig(
@@ -80,7 +82,8 @@ class DriftCheck:
                 type(baseline).__name__,
                 "must be a registered dataset or a path: others end with the notebook",
             )
-        _table(workspace, baseline)
+        table, _ = _table(workspace, baseline)
+        check_named(prediction, table.columns)
         place = Path(baseline).expanduser()
         options["baseline"] = str(place.absolute()) if place.exists() else str(baseline)
         service = workspace.engine.services.get(service).name
@@ -139,15 +142,25 @@ class DriftCheck:
 
     @property
     def drifted_features(self) -> Any:
-        """The names of the features that have drifted."""
+        """The names of the inputs that have drifted."""
         return self._report.drifted_features
 
+    @property
+    def drifted_predictions(self) -> Any:
+        """The names of the predictions that have drifted."""
+        return self._report.drifted_predictions
+
     def to_pandas_dataframe(self) -> pandas.DataFrame:
-        """A row for each feature: kind, test, statistic, p values, PSI, missing values, drifted."""
+        """A row for each input and prediction: kind, test, statistic, p values, PSI, missing values, drifted.
+
+        The column ``group`` is inputs or predictions.
+        """
         import pandas
 
         charted = ("labels", "shares_before", "shares")
-        rows = self._report.record()["features"]
+        record = self._report.record()
+        rows = [{**row, "group": INPUTS} for row in record["features"]]
+        rows += [{**row, "group": PREDICTIONS} for row in record["predictions"]]
         return pandas.DataFrame(rows).drop(columns=[*charted]).set_index("name")
 
     def __repr__(self) -> str:

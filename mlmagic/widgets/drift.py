@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlmagic.core.advice import FIRST
-from mlmagic.core.drift import DriftReport, FeatureDrift
+from mlmagic.core.drift import INPUTS, PREDICTIONS, DriftReport, FeatureDrift
 from mlmagic.core.schedule import Schedule
 from mlmagic.errors import Advice
 from mlmagic.widgets import charts, drift_charts, html
@@ -16,43 +16,58 @@ from mlmagic.widgets.cards import Card, Listing
 from mlmagic.widgets.figures import NOT_KNOWN, rounded
 from mlmagic.widgets.html import escape
 
-_HEADINGS = ("Feature", "Kind", "Test", "Statistic", "p (Holm)", "PSI", "Distance", "Missing", "Drift")
+_HEADINGS = ("Kind", "Test", "Statistic", "p (Holm)", "PSI", "Distance", "Missing", "Drift")
 _SMALLEST_P = 0.0001
 
 
 def drift_card(report: DriftReport) -> Card:
-    """The result, a row for each feature, and the chart."""
+    """The result, tables with a row for each input and each prediction, and the chart."""
     head, notes = headline(report), _notes(report)
-    rows = [_row(feature) for feature in report.features]
+    tables, plain = "", []
+    for caption, heading, features in (
+        ("Inputs" if report.predictions else "", "Feature", report.features),
+        ("Predictions", "Prediction", report.predictions),
+    ):
+        if features:
+            headings, rows = (heading, *_HEADINGS), [_row(feature) for feature in features]
+            tables += html.table(headings, [[escape(cell) for cell in row] for row in rows], caption)
+            plain.append(html.plain_table(headings, rows))
     name = f"{report.service}, drift check {report.version}"
     markup = (
         f'<div style="{html.FONT};max-width:900px"><div role="status"><strong>{escape(name)}</strong> '
         f"{escape(head)}</div>"
         + "".join(f"<div>{escape(note)}</div>" for note in notes)
-        + html.table(_HEADINGS, [[escape(cell) for cell in row] for row in rows], "")
+        + tables
         + _picture(report)
         + "</div>"
     )
-    return Card(markup, "\n".join([f"{name}: {head}", *notes, html.plain_table(_HEADINGS, rows)]))
+    return Card(markup, "\n".join([f"{name}: {head}", *notes, *plain]))
 
 
 def headline(report: DriftReport) -> str:
     """The result in a line."""
     if not report.drifted:
         return f"● No drift from {report.baseline}"
-    names = report.drifted_features
-    if not names:
-        return f"▲ Drift from {report.baseline}: in the table as a whole, in no single feature"
-    return f"▲ Drift from {report.baseline} in {html.count(len(names), 'feature')}: {', '.join(names)}"
+    groups = report.drifted_groups
+    parts = []
+    if report.drifted_features:
+        parts.append(f"in {html.count(len(report.drifted_features), 'feature')}: {groups[INPUTS]}")
+    elif INPUTS in groups:
+        parts.append(f"in {groups[INPUTS]}, in no single feature")
+    if PREDICTIONS in groups:
+        parts.append(f"in the predictions: {groups[PREDICTIONS]}")
+    return f"▲ Drift from {report.baseline} {'; '.join(parts)}"
 
 
 def card_line(report: DriftReport | None, schedule: Schedule | None) -> str:
     """The drift of a service in its card: the result and the time of the last check; empty without checks."""
     parts = []
     if report is not None:
-        names = ", ".join(report.drifted_features) or "the table as a whole"
+        groups = report.drifted_groups
+        if PREDICTIONS in groups:
+            groups[PREDICTIONS] = f"the predictions ({groups[PREDICTIONS]})"
         when = datetime.fromtimestamp(report.created_time, UTC)
-        found = f"drift in {names}" if report.drifted else "none"
+        found = f"drift in {' and '.join(groups.values())}" if report.drifted else "none"
         parts.append(f"{found}, checked {when:%Y-%m-%d %H:%M} UTC")
     if schedule is not None:
         parts.append(f"checked every {schedule.drift_check['every']}")
@@ -63,13 +78,17 @@ def card_line(report: DriftReport | None, schedule: Schedule | None) -> str:
 
 def reports_listing(reports: Sequence[DriftReport], items: Sequence[Any]) -> Listing:
     """A row for each report; ``items`` are what the list has."""
-    headings = ("Service", "Check", "Drift", "Features", "Classifier AUC", "Baseline", "Rows", "Checked")
+    headings = (
+        *("Service", "Check", "Drift", "Features", "Predictions"),
+        *("Classifier AUC", "Baseline", "Rows", "Checked"),
+    )
     rows = [
         [
             report.service,
             str(report.version),
             "yes" if report.drifted else "no",
             ", ".join(report.drifted_features) or NOT_KNOWN,
+            ", ".join(report.drifted_predictions) or NOT_KNOWN,
             rounded(report.classifier.auc),
             report.baseline,
             f"{report.rows:,}",
@@ -85,8 +104,11 @@ def _notes(report: DriftReport) -> list[str]:
     whole, rule = report.classifier, report.rule
     notes = [
         f"{report.rows:,} collected rows, {report.baseline_rows:,} rows of the baseline.",
-        f"Domain classifier: ROC AUC {rounded(whole.auc)} ({rounded(whole.low)} to {rounded(whole.high)}), "
-        f"p {p_text(whole.adjusted_p_value)}: {'drift' if whole.drifted else 'no drift'}. 0.5 is chance.",
+        f"Domain classifier of the inputs: ROC AUC {rounded(whole.auc)} "
+        f"({rounded(whole.low)} to {rounded(whole.high)}), p {p_text(whole.adjusted_p_value)}: "
+        f"{'drift' if whole.drifted else 'no drift'}. 0.5 is chance."
+        if report.features
+        else "No inputs were compared.",
         f"Drift: p ≤ {rule.alpha:g} after Holm's correction and PSI ≥ {rule.threshold:g}. "
         f"False alarms: at most {100 * rule.alpha:g} % of checks without drift.",
     ]

@@ -1,9 +1,13 @@
-"""The chart of a drift check: the PSI of the features, and the distributions of those that differ most."""
+"""The chart of a drift check: the PSI of features, and the distributions of those that differ most.
+
+Predictions have a row of their own.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from mlmagic.core.drift import DriftReport, FeatureDrift
@@ -11,7 +15,7 @@ from mlmagic.visible_text import visible
 from mlmagic.widgets.charts import COLOURS, DPI, HEIGHT_INCHES, INK, PAPER, WIDTH_INCHES, quiet
 from mlmagic.widgets.figures import rounded
 
-_MOST_BARS, _DISTRIBUTIONS, _LONGEST = 12, 3, 18
+_MOST_BARS, _LONGEST = 12, 18
 
 
 def drift_png(report: DriftReport) -> bytes:
@@ -19,18 +23,14 @@ def drift_png(report: DriftReport) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DPI, layout="constrained")
+    groups = _groups(report)
+    rows = sum(count for _, _, count in groups) // 2
+    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES * rows / 2), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     figure.patch.set_facecolor(PAPER)
-    by_size = _by_size(report)
-    first, *others = figure.subplots(2, 2).flat
-    _sizes(first, by_size[:_MOST_BARS], report.rule.threshold)
-    quiet(first)
-    for axes, feature in zip(others, by_size[:_DISTRIBUTIONS], strict=False):
-        _distribution(axes, feature)
-        quiet(axes)
-    for axes in others[len(by_size) :]:
-        axes.set_axis_off()
+    axes = iter(figure.subplots(rows, 2).flat)
+    for what, features, count in groups:
+        _group([*islice(axes, count)], _by_size(features), what, report.rule.threshold)
     out = io.BytesIO()
     figure.savefig(out, format="png")
     return out.getvalue()
@@ -38,22 +38,46 @@ def drift_png(report: DriftReport) -> bytes:
 
 def alt_text(report: DriftReport) -> str:
     """The alternative text of the charts: the main results."""
-    sizes = ", ".join(f"{feature.name} {rounded(feature.psi)}" for feature in _by_size(report)[:_MOST_BARS])
-    drifted = ", ".join(report.drifted_features) or "none"
-    return (
-        f"Data drift of {report.service} from {report.baseline}. Drifted features: {drifted}. "
-        f"PSI by feature, with a threshold of {report.rule.threshold:g}: {sizes or 'none was measured'}."
-    )
+    text = f"Data drift of {report.service} from {report.baseline}."
+    for what, features, _ in _groups(report):
+        drifted = ", ".join(each.name for each in features if each.drifted)
+        sizes = ", ".join(f"{each.name} {rounded(each.psi)}" for each in _by_size(features)[:_MOST_BARS])
+        text += (
+            f" Drifted {what}s: {drifted or 'none'}. "
+            f"PSI by {what}, with a threshold of {report.rule.threshold:g}: {sizes or 'none was measured'}."
+        )
+    return text
 
 
-def _by_size(report: DriftReport) -> list[FeatureDrift]:
+def _groups(report: DriftReport) -> list[tuple[str, Sequence[FeatureDrift], int]]:
+    """What is drawn apart, each with the number of its charts: the sizes, and distributions."""
+    groups: list[tuple[str, Sequence[FeatureDrift], int]] = [
+        ("feature", report.features, 4),
+        ("prediction", report.predictions, 2),
+    ]
+    return [group for group in groups if group[1]] or groups[:1]
+
+
+def _by_size(features: Sequence[FeatureDrift]) -> list[FeatureDrift]:
     """The features that were tested, those that have drifted first."""
-    tested = [feature for feature in report.features if feature.test]
+    tested = [feature for feature in features if feature.test]
     return sorted(tested, key=lambda feature: (feature.drifted, feature.psi), reverse=True)
 
 
-def _sizes(axes: Any, features: Sequence[FeatureDrift], threshold: float) -> None:
-    axes.set_title("PSI by feature (hatched: drift)")
+def _group(axes: Sequence[Any], by_size: Sequence[FeatureDrift], what: str, threshold: float) -> None:
+    """The sizes, and as many distributions as there are axes."""
+    first, *others = axes
+    _sizes(first, by_size[:_MOST_BARS], what, threshold)
+    quiet(first)
+    for each, feature in zip(others, by_size, strict=False):
+        _distribution(each, feature)
+        quiet(each)
+    for each in others[len(by_size) :]:
+        each.set_axis_off()
+
+
+def _sizes(axes: Any, features: Sequence[FeatureDrift], what: str, threshold: float) -> None:
+    axes.set_title(f"PSI by {what} (hatched: drift)")
     shown = features[::-1]  # the first is on top
     axes.barh(
         range(len(shown)),

@@ -41,6 +41,31 @@ def test_the_exit_code_tells_drift(folder: Path) -> None:
     assert "DatasetDriftDetected" in run("events", "list").stdout
 
 
+def test_predictions_are_compared_with_a_column_of_the_baseline(folder: Path) -> None:
+    run("model", "register", "-n", "net", "-p", "net.onnx")
+    score = RANDOM.normal(0, 1, 300)
+    BASELINE.assign(risk=score).to_csv("train.csv", index=False)
+    BASELINE.assign(risk=score - 3).to_csv("other.csv", index=False)
+    predictions = pd.DataFrame({"prediction": RANDOM.normal(0, 1, 150)})
+    write_collected(pd.DataFrame({"age": RANDOM.normal(50, 10, 150)}), predictions=predictions)
+
+    line = ("drift", "run", "-n", "svc", "--prediction", "risk", "--baseline")
+    same = run(*line, "train.csv")
+    assert same.exit_code == 0, same.output
+    assert same.stdout.splitlines()[-2].startswith("Prediction  Kind")
+    assert same.stdout.splitlines()[-1].startswith("risk        numeric")
+    other = run(*line, "other.csv", "-o", "json")
+    assert other.exit_code == 4, other.output
+    found = json.loads(other.stdout)
+    assert (found["driftedFeatures"], found["driftedPredictions"]) == ([], ["risk"])
+    assert [each["name"] for each in found["features"]] == ["age"]
+    assert [each["name"] for each in found["predictions"]] == ["risk"]
+    assert not found["classifier"]["drifted"]
+    done = run(*line[:-3], "--baseline", "train.csv")
+    assert "Not compared: risk (not in the collected data), prediction (a prediction that " in done.stdout
+    assert run("drift", "list").stdout.splitlines()[1].split()[:5] == ["svc", "3", "no", "–", "–"]
+
+
 def test_what_is_wrong_is_told(folder: Path) -> None:
     run("model", "register", "-n", "net", "-p", "net.onnx")
     BASELINE.to_csv("train.csv", index=False)
@@ -50,6 +75,12 @@ def test_what_is_wrong_is_told(folder: Path) -> None:
         (("--baseline", "train.csv"), 3, "Service not found: 'svc'"),
         (("--baseline", "train.csv", "--alpha", "5"), 2, "must be above 0 and below 1"),
         (("--baseline", "net.onnx"), 2, "must be a table"),
+        (("--baseline", "train.csv", "--prediction", ","), 2, "prediction ',' must be names with commas"),
+        (
+            ("--baseline", "train.csv", "--prediction", "aged", "--every", "1d"),
+            3,
+            "baseline not found: 'aged'",
+        ),
     ):
         done = run("drift", "run", "-n", "svc", *line)
         assert (done.exit_code, words in done.stderr) == (code, True), done.stderr

@@ -79,11 +79,14 @@ def test_too_few_rows_are_refused() -> None:
 def test_a_report_is_read_as_it_was_recorded() -> None:
     features, whole = judged([feature(0.001), feature(None)], classifier(0.01), DriftRule())
     report = DriftReport(
-        "svc", 2, "train", 100, 80, 3.0, 1.0, 2.0, DriftRule(), whole, features, {"note": "text"}
+        "svc", 2, "train", 100, 80, 3.0, 1.0, 2.0, DriftRule(), whole, features, {"note": "text"}, features
     )
     assert DriftReport.of("svc", 2, json.loads(json.dumps(report.record()))) == report
     assert report.drifted
-    assert report.drifted_features == ["age"]
+    assert report.drifted_features == report.drifted_predictions == ["age"]
+    assert report.drifted_groups == {"inputs": "age", "predictions": "age"}
+    before_predictions = {key: value for key, value in report.record().items() if key != "predictions"}
+    assert DriftReport.of("svc", 2, before_predictions).predictions == ()
     assert report.coefficient == pytest.approx(0.4)
 
 

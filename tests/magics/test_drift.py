@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,3 +71,51 @@ def test_from_requests_to_a_report(shell: TestingShell, make_engine: MakeEngine)
     shell.refuses("%drift svc --alpha 0.1", UsageError, "--alpha needs --baseline")
     shell.refuses("%drift --baseline train", UsageError, "--baseline needs a service")
     shell.refuses("%drift none", NotFound, "not found: 'none'")
+
+
+PRODUCT = """
+import json
+def init():
+    pass
+def run(data):
+    return [row["a"] * row["b"] for row in json.loads(data)["data"]]
+"""
+
+
+def test_predictions_that_drift_where_no_single_input_does(
+    shell: TestingShell, make_engine: MakeEngine
+) -> None:
+    engine = make_engine()
+    next(one for one in shell.configurables if isinstance(one, MLMagic)).use(engine)
+    shell.run_cell(f"%%score_script product\n{PRODUCT}")
+    shell.run_cell("%deploy svc --script product --collect")
+    random = np.random.default_rng(2)
+    first, second = random.normal(size=(2, 100))
+
+    def send(table: pd.DataFrame, rows: int) -> None:
+        shell.user_ns["body"] = {"data": table.to_dict(orient="records")}
+        shell.run_cell("%score svc {body}")
+        wait_for(lambda: len(engine.collected_data.read("svc")) == rows, "the rows", ignoring=(UsageError,))
+
+    send(pd.DataFrame({"a": first, "b": second}), 100)
+    shell.run_cell("%collected svc --register good")
+    train = pd.DataFrame({"a": random.normal(size=200), "b": random.normal(size=200)})
+    shell.user_ns["train"] = train.assign(target=train["a"] * train["b"])
+    shell.run_cell("%drift svc --baseline train --prediction target -o check")
+    assert not shell.user_ns["check"].drifted
+    shell.refuses("%drift svc --baseline train --prediction targt", NotFound, "not found: 'targt'")
+    shell.refuses("%drift svc --prediction target", UsageError, "--prediction needs --baseline")
+
+    shell.user_ns["start"] = datetime.now(UTC).isoformat()
+    send(pd.DataFrame({"a": first, "b": first}), 200)
+    for line in ("--baseline good", "--baseline train --prediction target"):
+        shell.run_cell(f"%drift svc {line} --since {{start}} -o check")
+        check = shell.user_ns["check"]
+        assert (check.drifted_features, len(check.drifted_predictions)) == ([], 1)
+    assert "in the predictions: target" in shell.shown()
+    table = check.to_pandas_dataframe()
+    assert table["group"].to_dict() == {"a": "inputs", "b": "inputs", "target": "predictions"}
+    card = LiveService(engine, engine.services.get("svc"))
+    wait_for(lambda: "Data drift" in dict(card.details), "the line in the card")
+    assert "the predictions (target), checked 20" in dict(card.details)["Data drift"]
+    card.close_card()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mlmagic.core.drift import DomainClassifier, DriftReport, DriftRule, FeatureDrift, FeatureKind, judged
@@ -39,11 +41,19 @@ FEATURES = (
 )
 
 
-def report(p_value: float = 1e-9, features: tuple[FeatureDrift, ...] = FEATURES) -> DriftReport:
-    judged_features, whole = judged(features, DomainClassifier(0.8, 0.75, 0.85, p_value), DriftRule())
+SCORE = replace(FEATURES[0], name="score")
+
+
+def report(
+    p_value: float = 1e-9,
+    features: tuple[FeatureDrift, ...] = FEATURES,
+    predictions: tuple[FeatureDrift, ...] = (),
+) -> DriftReport:
+    found, whole = judged((*features, *predictions), DomainClassifier(0.8, 0.75, 0.85, p_value), DriftRule())
+    inputs, predicted = found[: len(features)], found[len(features) :]
     times = (3.0, 1.0, 2.0)
     return DriftReport(
-        "svc", 3, "train:1", 1000, 200, *times, DriftRule(), whole, judged_features, {"note": "text"}
+        "svc", 3, "train:1", 1000, 200, *times, DriftRule(), whole, inputs, {"note": "text"}, predicted
     )
 
 
@@ -68,6 +78,30 @@ def test_drift_in_no_single_feature_and_none_at_all() -> None:
     assert "● No drift from train:1" in drift_card(report(0.5, FEATURES[1:])).text
 
 
+@pytest.mark.parametrize(
+    ("found", "head"),
+    [
+        (report(predictions=(SCORE,)), "▲ Drift from train:1 in 1 feature: age; in the predictions: score"),
+        (report(0.5, FEATURES[1:], (SCORE,)), "▲ Drift from train:1 in the predictions: score"),
+        (report(0.5, (), (SCORE,)), "▲ Drift from train:1 in the predictions: score"),
+        (report(predictions=FEATURES[1:2]), "▲ Drift from train:1 in 1 feature: age"),
+    ],
+)
+def test_predictions_have_a_table_of_their_own(found: DriftReport, head: str) -> None:
+    card = drift_card(found)
+    lines = card.text.splitlines()
+    assert lines[0] == f"svc, drift check 3: {head}"
+    headings = [place for place, line in enumerate(lines) if line.split()[1] == "Kind"]
+    assert lines[headings[-1]].startswith("Prediction")
+    assert len(lines) - headings[-1] - 1 == len(found.predictions)
+    assert ("No inputs were compared." in card.text) == (not found.features)
+    assert ("Domain classifier of the inputs" in card.text) == bool(found.features)
+    assert ">Predictions</caption>" in card.markup
+    assert drift_png(found).startswith(b"\x89PNG")
+    drifted = "score" if found.drifted_predictions else "none"
+    assert f"Drifted predictions: {drifted}. PSI by prediction" in alt_text(found)
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 30])
 def test_charts_of_any_number_of_features(count: int) -> None:
     many = report(features=tuple(FEATURES[place % 2] for place in range(count)))
@@ -84,7 +118,9 @@ def test_p_values(value: float | None, text: str) -> None:
 
 def test_the_table_of_checks() -> None:
     text = reports_listing([report()], [1]).text_for(Front.COMMAND)
-    assert text.splitlines()[1].split()[:4] == ["svc", "3", "yes", "age"]
+    assert text.splitlines()[1].split()[:5] == ["svc", "3", "yes", "age", "–"]
+    text = reports_listing([report(0.5, FEATURES[1:], (SCORE,))], [1]).text_for(Front.COMMAND)
+    assert text.splitlines()[1].split()[:5] == ["svc", "3", "yes", "–", "score"]
     empty = reports_listing([], [])
     assert empty.text_for(Front.COMMAND) == (
         "No drift checks. Run one with: mlmagic drift run -n SERVICE --baseline DATA"
@@ -103,6 +139,16 @@ def schedule(error: str = "") -> Schedule:
         (None, schedule(), "checked every 1d"),
         (report(), None, "drift in age, checked 1970-01-01 00:00 UTC"),
         (report(features=FEATURES[1:]), None, "drift in the table as a whole, checked 1970-01-01 00:00 UTC"),
+        (
+            report(predictions=(SCORE,)),
+            None,
+            "drift in age and the predictions (score), checked 1970-01-01 00:00 UTC",
+        ),
+        (
+            report(0.5, FEATURES[1:], (SCORE,)),
+            None,
+            "drift in the predictions (score), checked 1970-01-01 00:00 UTC",
+        ),
         (report(0.5, FEATURES[1:]), schedule(), "none, checked 1970-01-01 00:00 UTC; checked every 1d"),
         (None, schedule("too few rows"), "checked every 1d; the last check failed: too few rows"),
     ],

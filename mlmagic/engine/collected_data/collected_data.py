@@ -10,7 +10,7 @@ from mlmagic.core.collection import COLLECTS, STORE
 from mlmagic.engine.collected_data.bodies import request_bodies
 from mlmagic.engine.collected_data.files import CollectedFile, Store, open_store
 from mlmagic.engine.collected_data.labels import write_labels
-from mlmagic.engine.collected_data.tables import concatenated, joined, read_table
+from mlmagic.engine.collected_data.tables import Requests, concatenated, feature_columns, joined, read_table
 from mlmagic.errors import Advice, InvalidConfig, NotFound, UsageError
 from mlmagic.scoring.collection.entries import ID, INPUTS, LABELS, PREDICTIONS
 from mlmagic.workspace import services
@@ -46,6 +46,20 @@ class CollectedData:
         inputs = self.inputs(name, since=since, until=until, store=store)
         others = {each: self._table(name, each, since, None, store) for each in (PREDICTIONS, LABELS)}
         return joined(inputs, others)
+
+    def requests(
+        self, name: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Requests:
+        """The inputs of a service, with the predictions of the same requests.
+
+        Predictions that were collected without the correlation ids of inputs are not among them. Raises
+        `UsageError` if there are no inputs.
+        """
+        inputs = self.inputs(name, since=since, until=until)
+        predictions = self._table(name, PREDICTIONS, since, None, None)
+        known = predictions[predictions[ID].isin(inputs[ID])]
+        table, own = joined(inputs, {PREDICTIONS: known}), feature_columns(inputs)
+        return Requests(table, tuple(own), tuple(feature_columns(table)[len(own) :]))
 
     def inputs(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
 
 _OWN = frozenset((*CORRELATION_COLUMNS, BODY_FORM))
 _ROW = "$row"
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Collected requests: a row for each input, with its prediction beside it."""
+
+    table: pandas.DataFrame
+    inputs: tuple[str, ...]
+    """The columns of the inputs."""
+    predictions: tuple[str, ...]
 
 
 def read_table(contents: bytes, form: str, *, nullable: bool = False) -> pandas.DataFrame:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.drift import FeatureKind
-from mlmagic.errors import InvalidConfig, NotFound, UsageError
+from mlmagic.errors import InvalidConfig, NotFound
 
 if TYPE_CHECKING:
     import pandas
@@ -50,8 +50,8 @@ def comparable(
 ) -> tuple[list[Column], dict[str, str]]:
     """The columns to compare, and why others are left out. ``names``: only these.
 
-    Raises `NotFound` for a name that is not in both tables, `InvalidConfig` for a name that two columns have,
-    and `UsageError` if nothing can be compared.
+    Raises `NotFound` for a name that is not in both tables, and `InvalidConfig` for a name that two columns
+    have.
     """
     for table, words in ((baseline, "baseline"), (collected, "collected data")):
         if not table.columns.is_unique:
@@ -69,12 +69,6 @@ def comparable(
             left_out[str(name)] = found
         else:
             columns.append(found)
-    if not columns:
-        why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise UsageError(
-            f"the baseline and the collected data have no columns to compare ({why})",
-            hint="The columns of the baseline need the names of the service's inputs.",
-        )
     return columns, left_out
 
 

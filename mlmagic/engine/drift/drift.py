@@ -14,8 +14,9 @@ from mlmagic.core.webservice import Webservice
 from mlmagic.engine.collected_data.collected_data import CollectedData
 from mlmagic.engine.collected_data.tables import feature_columns
 from mlmagic.engine.drift.comparison import check_packages, compare
+from mlmagic.engine.drift.predictions import compared_predictions
 from mlmagic.errors import NotFound
-from mlmagic.scoring.collection.entries import INPUTS, TIMESTAMP
+from mlmagic.scoring.collection.entries import TIMESTAMP
 from mlmagic.workspace import assets, events
 from mlmagic.workspace.assets import Asset
 from mlmagic.workspace.memory import Memory
@@ -28,7 +29,7 @@ KIND = "drift-report"
 
 
 class Drift:
-    """Compares the collected inputs of services with baselines."""
+    """Compares the collected inputs and predictions of services with baselines."""
 
     def __init__(self, memory: Memory, collected_data: CollectedData, on_news: Callable[[], None]) -> None:
         """``on_news`` is called when there is something to deliver."""
@@ -42,26 +43,29 @@ class Drift:
         baseline_name: str,
         rule: DriftRule | None = None,
         columns: Sequence[str] = (),
+        prediction: Sequence[str] = (),
         since: datetime | None = None,
     ) -> DriftReport:
         """Compare what a service has collected with ``baseline``, and record the report.
 
-        If there is drift, the event DatasetDriftDetected is published. Raises `UsageError` if there is too
-        little data or nothing to compare, and `NotFound` for a service or a column.
+        ``prediction`` are the columns of the baseline with predictions; those of collected requests are
+        known. If there is drift, the event DatasetDriftDetected is published. Raises `UsageError` if there is
+        too little data or nothing to compare, and `NotFound` for a service or a column.
         """
         check_packages()
         rule = rule or DriftRule()
-        collected = self._collected_data.inputs(service, since=since)
-        found = compare(
-            baseline[feature_columns(baseline)], collected[feature_columns(collected)], rule, columns
-        )
-        times = collected[TIMESTAMP]
+        collected = self._collected_data.requests(service, since=since)
+        predictions = compared_predictions(baseline, collected, prediction, columns)
+        before = [name for name in feature_columns(baseline) if name not in predictions.names]
+        inputs = collected.table[[*collected.inputs]]
+        found = compare(baseline[before], inputs, rule, columns, predictions)
+        times = collected.table[TIMESTAMP]
         report = DriftReport(
             service,
             0,
             baseline_name,
             len(baseline),
-            len(collected),
+            len(collected.table),
             time.time(),
             times.min().timestamp(),
             times.max().timestamp(),
@@ -69,6 +73,7 @@ class Drift:
             found.classifier,
             found.features,
             found.left_out,
+            found.predictions,
         )
         return self._recorded(report)
 
@@ -100,7 +105,7 @@ class Drift:
                     report.coefficient,
                     name=report.service,
                     base_dataset_id=report.baseline,
-                    target_dataset_id=f"{report.service}/{INPUTS}",
+                    target_dataset_id=f"{report.service}/{next(iter(report.drifted_groups))}",
                     start=datetime.fromtimestamp(report.start_time, UTC),
                     end=datetime.fromtimestamp(report.end_time, UTC),
                 )
@@ -123,8 +128,10 @@ def last_report(tx: Connection, service: Webservice) -> DriftReport | None:
 
 def message(report: DriftReport) -> str:
     """What an event of the log says."""
-    what = ", ".join(report.drifted_features) or "the table as a whole"
-    return f"inputs of {report.service} have drifted from {report.baseline}: {what}"
+    return "; ".join(
+        f"{group} of {report.service} have drifted from {report.baseline}: {names}"
+        for group, names in report.drifted_groups.items()
+    )
 
 
 def _report(asset: Asset) -> DriftReport:

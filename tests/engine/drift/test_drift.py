@@ -17,7 +17,7 @@ from mlmagic.errors import NotFound, UsageError
 from mlmagic.sdk.drift_check import DriftCheck
 from mlmagic.sdk.exceptions import UserErrorException
 from mlmagic.sdk.workspace import Workspace
-from tests.support.collected import write_collected
+from tests.support.collected import write_collected, write_rows
 from tests.support.engines import MakeEngine
 
 pytestmark = pytest.mark.together
@@ -66,6 +66,37 @@ def test_columns_of_collection_are_no_features(engine: Engine) -> None:
     found = engine.drift.check("svc", collected, baseline_name="itself")
     assert ([each.name for each in found.features], found.left_out) == (["age", "city"], {})
     assert not found.drifted
+
+
+def test_predictions_are_compared_with_those_of_collected_requests(engine: Engine) -> None:
+    last_week = datetime.now(UTC) - timedelta(days=7)
+    folder = engine.location.collected_folder
+    good = pd.DataFrame({"score": RANDOM.normal(0, 1, 200)})
+    write_collected(SAME, last_week, folder, predictions=good)
+    baseline = engine.collected_data.read("svc")
+    write_collected(SAME, None, folder, predictions=good + 2)
+    found = engine.drift.check(
+        "svc", baseline, baseline_name="good-week", since=datetime.now(UTC) - timedelta(hours=1)
+    )
+    assert (found.drifted_features, found.drifted_predictions, found.drifted) == ([], ["score"], True)
+    assert (found.classifier.drifted, found.left_out) == (False, {})
+    assert engine.drift.get("svc") == found
+    [event] = [each for each in engine.events.list() if each.kind is EventKind.DATASET_DRIFT_DETECTED]
+    assert event.message == "predictions of svc have drifted from good-week: score"
+    notice = notice_of(event, "w")
+    assert notice is not None
+    assert notice.data["TargetDatasetId"] == "svc/predictions"
+
+
+def test_predictions_without_the_ids_of_inputs_are_not_compared(engine: Engine) -> None:
+    folder, when = engine.location.collected_folder, datetime.now(UTC)
+    write_collected(SAME, when, folder)
+    write_rows("predictions", pd.DataFrame({"score": [1.0] * 60}), ["of another script"], when, folder)
+    baseline = BASELINE.assign(score=1.0)
+    found = engine.drift.check("svc", baseline, baseline_name="train")
+    assert (found.left_out, found.predictions) == ({"score": "not in the collected data"}, ())
+    with pytest.raises(UsageError, match="no collected predictions to compare with score"):
+        engine.drift.check("svc", baseline, baseline_name="train", prediction=["score"])
 
 
 def test_what_cannot_be_checked_is_refused_and_not_recorded(engine: Engine) -> None:

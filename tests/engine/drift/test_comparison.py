@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from mlmagic.core.drift import DriftRule, FeatureKind, judged
 from mlmagic.engine.drift.columns import OTHER, comparable
@@ -15,32 +14,9 @@ from mlmagic.engine.drift.comparison import Comparison, compare
 from mlmagic.engine.drift.domain_classifier import domain_classifier
 from mlmagic.engine.drift.statistics import CHI_SQUARE, FISHER, KOLMOGOROV_SMIRNOV, feature_drift
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
+from tests.support.drift_tables import most, table
 
 pytestmark = [pytest.mark.together, pytest.mark.timeout(300)]  # hundreds of checks
-
-CHANCE = 0.001
-"""How improbable a measured rate may be if the promised one is true."""
-
-
-def table(random: np.random.Generator, rows: int) -> pd.DataFrame:
-    """Every kind of column: numbers, skewed numbers with missing ones, categories with rare ones, flags."""
-    return pd.DataFrame(
-        {
-            "age": random.normal(50, 10, rows),
-            "income": np.where(random.random(rows) < 0.1, np.nan, random.lognormal(10, 1, rows)),
-            "visits": random.poisson(30, rows),
-            "city": random.choice(["Rome", "Oslo", "Bern", "Nome"], rows, p=[0.6, 0.3, 0.09, 0.01]),
-            "member": random.random(rows) < 0.3,
-            "grade": random.integers(1, 6, rows),
-            "unit": 1,
-            "note": [f"note {number}" for number in random.integers(0, 10**9, rows)],
-        }
-    )
-
-
-def most(checks: int, rate: float) -> int:
-    """So many alarms at most, if their rate is ``rate``."""
-    return int(stats.binom.ppf(1 - CHANCE, checks, rate))
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.2])

@@ -14,7 +14,7 @@ from mlmagic.engine.drift.comparison import Comparison, compare
 from mlmagic.engine.drift.predictions import compared_predictions, prediction_pairs, prediction_rows
 from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.scoring.collection.entries import ID, TIMESTAMP
-from tests.engine.drift.test_comparison import most, table
+from tests.support.drift_tables import most, table
 
 pytestmark = [pytest.mark.together, pytest.mark.timeout(300)]
 

@@ -10,7 +10,7 @@ from mlmagic.cli.base import Commands, engine, option, service_name
 from mlmagic.cli.failures import DRIFTED
 from mlmagic.cli.output import done, echo, end_with, output, plain, show, show_listing
 from mlmagic.cli.script_options import all_of, of_rows
-from mlmagic.core.drift_arguments import GROUP, ROWS
+from mlmagic.core.drift_arguments import GROUP, ROWS, has_baseline
 from mlmagic.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,13 +40,14 @@ def run_check(name: str, baseline: str | None, form: str, **options: Any) -> Non
       mlmagic drift run -n diabetes-svc --baseline train.parquet
       mlmagic drift run -n diabetes-svc --baseline train --since 24h -o json
       mlmagic drift run -n diabetes-svc --baseline train --prediction score
+      mlmagic drift run -n diabetes-svc --baseline-since 14d --since 7d
       mlmagic drift run -n diabetes-svc --baseline train --every 1d
     """
     from mlmagic.sdk.drift_check import DriftCheck
     from mlmagic.sdk.workspace import Workspace
 
-    if baseline is None:
-        raise UsageError("--baseline is missing")
+    if not has_baseline({**options, "baseline": baseline}):
+        raise UsageError("--baseline is missing", hint="Name a dataset, or a time with --baseline-since.")
     every = options.pop("every")
     with engine() as opened:
         if every is not None:

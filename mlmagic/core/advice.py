@@ -50,6 +50,12 @@ def argument(name: str, value: Any = True) -> Way:
     return Way(option, option, f"{name}={value!r}")
 
 
+def drift_option(name: str, value: Any) -> Way:
+    """An option of a drift check with a value: ``--since 24h`` and ``since='24h'``."""
+    option = f"--{name.replace('_', '-')} {value}"
+    return Way(option, option, f"{name}={value!r}")
+
+
 def update(service: str, **arguments: Any) -> Way:
     """Update a service with these arguments."""
     given = [argument(name, value) for name, value in arguments.items()]

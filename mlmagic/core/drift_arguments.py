@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.decimals import with_a_point
+from mlmagic.core.drift_windows import BASELINE_SINCE, BASELINE_UNTIL, SINCE
 from mlmagic.core.moments import moment
 from mlmagic.core.option_rows import OptionRow
-from mlmagic.errors import InvalidConfig
+from mlmagic.errors import InvalidConfig, UsageError
 
 if TYPE_CHECKING:
     from mlmagic.core.drift import DriftRule
@@ -27,9 +28,22 @@ ROWS = (
         "DATA",
     ),
     OptionRow(
-        "since",
+        BASELINE_SINCE,
+        ("--baseline-since",),
+        "Instead of --baseline: compare with requests of the service from this time on, such as 14d.",
+        "TIME",
+    ),
+    OptionRow(
+        BASELINE_UNTIL,
+        ("--baseline-until",),
+        "Instead of --baseline: compare with requests of the service before this time. Default: --since.",
+        "TIME",
+    ),
+    OptionRow(
+        SINCE,
         ("--since",),
-        "Compare the data collected from this time on: a date, a time, or an age such as 24h. Default: all.",
+        "Compare the data collected from this time on: a date, a time, or an age such as 24h. "
+        "Default: --baseline-until, or all.",
         "TIME",
     ),
     OptionRow(
@@ -64,6 +78,19 @@ ROWS = (
         "PROBABILITY",
     ),
 )
+
+
+def has_baseline(given: Mapping[str, Any]) -> bool:
+    """Whether these options by name have a baseline. Raises `UsageError` for two baselines."""
+    windows = [name for name in (BASELINE_SINCE, BASELINE_UNTIL) if given.get(name) is not None]
+    if given.get("baseline") is None:
+        return bool(windows)
+    if windows:
+        raise UsageError(
+            f"baseline and {windows[0]} exclude each other",
+            hint="Compare either with a dataset, or with earlier requests of the service.",
+        )
+    return True
 
 
 def rule_of(given: Mapping[str, Any]) -> DriftRule:

@@ -7,7 +7,7 @@ from typing import Any
 from IPython.core.magic import line_magic, magics_class
 from IPython.display import display
 
-from mlmagic.core.drift_arguments import GROUP, ROWS
+from mlmagic.core.drift_arguments import GROUP, ROWS, has_baseline
 from mlmagic.errors import UsageError
 from mlmagic.magics.base import SessionMagics, parsed
 from mlmagic.magics.datasets import data_or_place
@@ -27,12 +27,13 @@ class DriftMagics(SessionMagics):
     @out("the check, or the list of checks,", GROUP)
     def drift(self, args: Arguments) -> Any:
         """Compare the inputs and predictions that a service has collected with a baseline, column by column.
-        Without --baseline, show the newest check. Collect data with: %update NAME --collect
+        Without a baseline, show the newest check. Collect data with: %update NAME --collect
 
         Examples:
           %drift diabetes-svc --baseline train
           %drift diabetes-svc --baseline {frame} --since 24h --columns age,bmi -o check
           %drift diabetes-svc --baseline train --prediction score
+          %drift diabetes-svc --baseline-since 14d --since 7d
           %drift diabetes-svc --baseline train --every 1d --threshold 0.25
         """
         from mlmagic.sdk.drift_check import DriftCheck
@@ -40,17 +41,18 @@ class DriftMagics(SessionMagics):
         from mlmagic.widgets.drift import drift_card, reports_listing
 
         workspace = Workspace.over(self.session.engine)
-        options = {row.name: getattr(args, row.name) for row in ROWS if row.name != "baseline"}
-        given = [name for name, value in options.items() if value is not None]
-        if given and args.baseline is None:
+        options = {row.name: getattr(args, row.name) for row in ROWS}
+        given = [row.options[0] for row in ROWS if options[row.name] is not None]
+        is_check = has_baseline(options)
+        if given and not is_check:
             raise UsageError(
-                f"--{given[0]} needs --baseline", hint="For example %drift NAME --baseline DATASET."
+                f"{given[0]} needs --baseline", hint="For example %drift NAME --baseline DATASET."
             )
-        if args.stop and args.baseline is not None:
-            raise UsageError("--stop and --baseline exclude each other")
+        if args.stop and given:
+            raise UsageError(f"--stop and {given[0]} exclude each other")
         if args.name is None:
-            if args.stop or args.baseline is not None:
-                option = "--stop" if args.stop else "--baseline"
+            if args.stop or given:
+                option = "--stop" if args.stop else given[0]
                 raise UsageError(f"{option} needs a service", hint=f"Use: %drift NAME {option}")
             checks = DriftCheck.list(workspace)
             listing = reports_listing([check.report for check in checks], checks)
@@ -61,18 +63,18 @@ class DriftMagics(SessionMagics):
             DriftCheck.stop_schedule(workspace, args.name)
             show_message(f"Stopped the scheduled drift checks of {args.name}.")
             return
-        every = options.pop("every")
+        baseline, every = options.pop("baseline"), options.pop("every")
+        if baseline is not None:
+            baseline = data_or_place(baseline, self.session.namespace)
         if every is not None:
-            baseline = data_or_place(args.baseline, self.session.namespace)
             DriftCheck.schedule(workspace, args.name, baseline, every, **options)
             show_message(
                 f"Checking {args.name} for drift every {every}. Stop with: %drift {args.name} --stop"
             )
             return
-        if args.baseline is None:
-            check = DriftCheck(workspace, args.name)
-        else:
-            baseline = data_or_place(args.baseline, self.session.namespace)
+        if is_check:
             check = DriftCheck.run(workspace, args.name, baseline, **options)
+        else:
+            check = DriftCheck(workspace, args.name)
         display(drift_card(check.report))
         self.assign(args.out, check)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.core.drift import INPUTS, PREDICTIONS, DriftReport
-from mlmagic.core.drift_arguments import columns_of, every_of, rule_of, since_of
+from mlmagic.core.drift_arguments import columns_of, every_of, has_baseline, rule_of, since_of
+from mlmagic.core.drift_windows import windows_of
 from mlmagic.core.schedule import Schedule
 from mlmagic.engine.batch.inputs import Files
 from mlmagic.engine.drift.comparison import check_packages
 from mlmagic.engine.drift.predictions import check_named
-from mlmagic.errors import InvalidConfig, NotFound
+from mlmagic.errors import InvalidConfig, NotFound, UsageError
 from mlmagic.sdk.batch_inputs import inputs_of
 from mlmagic.sdk.exceptions import UserErrorException, raises
 from mlmagic.sdk.schedule_definition import STARTER
@@ -44,17 +46,18 @@ class DriftCheck:
         return made
 
     @classmethod
-    def run(cls, workspace: WorkspaceBase, service: str, baseline: Any, **options: Any) -> DriftCheck:
+    def run(cls, workspace: WorkspaceBase, service: str, baseline: Any = None, **options: Any) -> DriftCheck:
         """Compare inputs and predictions that a service has collected with a baseline, and record the report.
 
-        ``baseline`` is a DataFrame, a tabular `Dataset`, the name of a registered one, or a path. ``options``
-        are those of `%drift`: since, columns, prediction, threshold, alpha. Raises `UserErrorException` if
-        one is invalid, or if there is too little data. Drift is no error: see `drifted`.
+        ``baseline`` is a DataFrame, a tabular `Dataset`, the name of a registered one, or a path; None for
+        earlier requests of the service, with baseline_since or baseline_until. ``options`` are those of
+        `%drift`: baseline_since, baseline_until, since, columns, prediction, threshold, alpha. Raises
+        `UserErrorException` if one is invalid, or if there is too little data. Drift is no error: see
+        `drifted`.
         """
         rule = rule_of(options)
         columns, prediction = columns_of(options), columns_of(options, "prediction")
-        since = since_of(options.get("since"), datetime.now(UTC))
-        table, name = _table(workspace, baseline)
+        table, name, since = _baseline(workspace, service, baseline, options)
         report = workspace.engine.drift.check(
             service, table, baseline_name=name, rule=rule, columns=columns, prediction=prediction, since=since
         )
@@ -62,30 +65,31 @@ class DriftCheck:
 
     @staticmethod
     def schedule(
-        workspace: WorkspaceBase, service: str, baseline: str | Path, every: str, **options: Any
+        workspace: WorkspaceBase, service: str, baseline: str | Path | None, every: str, **options: Any
     ) -> None:
         """Check a service every ``every``, such as ``1d``, from now on. It replaces an earlier schedule.
 
-        ``baseline`` is the name of a registered dataset, or a path. Each check is of the data collected in
-        the time ``every``, or in ``since``. The supervisor daemon of this machine starts the checks. Raises
-        `UserErrorException` for a service that does not exist, and for wrong options.
+        ``baseline`` is the name of a registered dataset, or a path; None for earlier requests of the service,
+        with baseline_since or baseline_until. Each check is of the data collected in the time ``every``, or
+        in ``since``. Ages are counted from each check. The supervisor daemon of this machine starts them.
+        Raises `UserErrorException` for a service that does not exist, and for wrong options.
         """
         recurrence = every_of(every)
         options = {"since": every, **{name: value for name, value in options.items() if value is not None}}
         rule_of(options)
         columns_of(options)
         prediction = columns_of(options, "prediction")
-        since_of(options["since"], datetime.now(UTC))
-        if not isinstance(baseline, str | Path):
+        if baseline is not None and not isinstance(baseline, str | Path):
             raise InvalidConfig(
                 "baseline",
                 type(baseline).__name__,
                 "must be a registered dataset or a path: others end with the notebook",
             )
-        table, _ = _table(workspace, baseline)
+        table, *_ = _baseline(workspace, service, baseline, options)
         check_named(prediction, table.columns)
-        place = Path(baseline).expanduser()
-        options["baseline"] = str(place.absolute()) if place.exists() else str(baseline)
+        if baseline is not None:
+            place = Path(baseline).expanduser()
+            options["baseline"] = str(place.absolute()) if place.exists() else str(baseline)
         service = workspace.engine.services.get(service).name
         now = time.time()
         schedule = Schedule(
@@ -167,9 +171,31 @@ class DriftCheck:
         return f"DriftCheck(service={self.service!r}, version={self.version}, drifted={self.drifted})"
 
 
-def _table(workspace: WorkspaceBase, baseline: Any) -> tuple[pandas.DataFrame, str]:
-    """The rows of the baseline, and its name. Raises `UsageError` if a package for a check is missing."""
+def _baseline(
+    workspace: WorkspaceBase, service: str, baseline: Any, options: Mapping[str, Any]
+) -> tuple[pandas.DataFrame, str, datetime | None]:
+    """The rows of the baseline, its name, and where the data to compare begins.
+
+    Raises `UsageError` without a baseline, and if a package for a check is missing.
+    """
+    if not has_baseline({**options, "baseline": baseline}):
+        raise UsageError(
+            "a drift check needs a baseline", hint="Name a dataset, or earlier requests with baseline_since."
+        )
     check_packages()  # pandas reads the rows
+    now = datetime.now(UTC)
+    windows = windows_of(options, now)
+    if windows is None:
+        since = since_of(options.get("since"), now)
+        return *_table(workspace, baseline), since
+    requests = workspace.engine.collected_data.requests(
+        service, since=windows.baseline_since, until=windows.baseline_until
+    )
+    return requests.table, windows.baseline_name, windows.since
+
+
+def _table(workspace: WorkspaceBase, baseline: Any) -> tuple[pandas.DataFrame, str]:
+    """The rows of a baseline, and its name."""
     import pandas
 
     inputs, name = inputs_of(workspace, baseline)

@@ -70,7 +70,7 @@ def start(workspace: Workspace, schedule_id: str, run_id: str) -> None:
 def _check_drift(workspace: Workspace, schedule: Schedule) -> None:
     """Look for drift, unless the service was deleted: then the schedule ends."""
     options = dict(schedule.drift_check)
-    service, baseline, _ = (options.pop(name) for name in ("service", "baseline", "every"))
+    service, baseline, _ = (options.pop(name, None) for name in ("service", "baseline", "every"))
     try:
         workspace.engine.services.get(service)
     except NotFound:

@@ -89,7 +89,7 @@ def reports_listing(reports: Sequence[DriftReport], items: Sequence[Any]) -> Lis
             "yes" if report.drifted else "no",
             ", ".join(report.drifted_features) or NOT_KNOWN,
             ", ".join(report.drifted_predictions) or NOT_KNOWN,
-            rounded(report.classifier.auc),
+            rounded(report.classifier.auc) if report.features else NOT_KNOWN,
             report.baseline,
             f"{report.rows:,}",
             html.ago(report.created_time),

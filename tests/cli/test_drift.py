@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,41 @@ def test_predictions_are_compared_with_a_column_of_the_baseline(folder: Path) ->
     assert [each["name"] for each in found["predictions"]] == ["risk"]
     assert not found["classifier"]["drifted"]
     done = run(*line[:-3], "--baseline", "train.csv")
-    assert "Not compared: risk (not in the collected data), prediction (a prediction that " in done.stdout
+    assert "risk (not in the collected data), prediction (not named as a prediction" in done.stdout
     assert run("drift", "list").stdout.splitlines()[1].split()[:5] == ["svc", "3", "no", "–", "–"]
+
+
+def test_earlier_requests_are_a_baseline(folder: Path) -> None:
+    run("model", "register", "-n", "net", "-p", "net.onnx")
+    now = datetime.now(UTC)
+    good = pd.DataFrame({"age": RANDOM.normal(50, 10, 150)})
+    scores = pd.DataFrame({"prediction": RANDOM.normal(0, 1, 150)})
+    write_collected(good, now - timedelta(days=10), predictions=scores)
+    write_collected(good, now - timedelta(days=5), predictions=scores)
+    write_collected(good, now - timedelta(days=1, hours=1), predictions=scores + 2)
+
+    line = ("drift", "run", "-n", "svc", "-o", "json")
+    five_days = (now - timedelta(days=5)).isoformat()
+    found = json.loads(run(*line, "--baseline-until", "7d", "--since", five_days).stdout)
+    assert (found["baselineRows"], found["rows"]) == (150, 300)
+    other = run(*line, "--baseline-since", "14d", "--baseline-until", "3d")
+    assert other.exit_code == 4, other.output
+    found = json.loads(other.stdout)
+    assert (found["baselineRows"], found["rows"]) == (300, 150)
+    assert (found["driftedFeatures"], found["driftedPredictions"]) == ([], ["prediction"])
+    assert found["baseline"].startswith(f"the requests of {now - timedelta(days=14):%Y-%m-%d}")
+
+    first, last = (f"{now - timedelta(days=days, hours=days % 2):%Y-%m-%d}" for days in (10, 1))
+    for given, code, words in (
+        ("--baseline-since 14d --baseline-until 1d --since 3d", 2, "baseline_until '1d' is after 3d"),
+        ("--baseline-since 14d", 2, "baseline_since '14d' has no end"),
+        ("--baseline-since 14d --since 1d --baseline x", 2, "baseline and baseline_since exclude each other"),
+        ("--baseline-since 30d --baseline-until 20d", 1, "no data of 'svc' was collected since 20"),
+        ("--baseline-since 14d --since 1h", 1, "no data of 'svc' was collected since 20"),
+        ("--baseline-until 20d", 1, f"Choose another time: data was collected from {first} to {last}."),
+    ):
+        done = run("drift", "run", "-n", "svc", *given.split())
+        assert (done.exit_code, words in done.stderr) == (code, True), done.stderr
 
 
 def test_what_is_wrong_is_told(folder: Path) -> None:

@@ -113,7 +113,23 @@ def test_predictions_that_drift_where_no_single_input_does(
         check = shell.user_ns["check"]
         assert (check.drifted_features, len(check.drifted_predictions)) == ([], 1)
     assert "in the predictions: target" in shell.shown()
-    table = check.to_pandas_dataframe()
+    shell.run_cell("%drift svc --baseline-since 1h --since {start} -o check")
+    assert "Drift from the requests of 20" in shell.shown()
+    assert shell.user_ns["check"].drifted_predictions == ["prediction"]
+    shell.refuses("%drift svc --baseline-until {start} --since 1h", InvalidConfig, "baseline_until '20")
+    shell.refuses("%drift svc --baseline-until 1h", UsageError, "no data of 'svc' was collected before")
+    shell.refuses("%drift svc --baseline-until 1h --stop", UsageError, "--stop and --baseline-until exclude")
+    shell.refuses("%drift --baseline-until 1h", UsageError, "--baseline-until needs a service")
+    shell.refuses("%drift svc --baseline good --baseline-since 1h", UsageError, "exclude each other")
+    shell.run_cell("%drift svc --baseline-since 1h --baseline-until {start} --since {start} --every 1d")
+    found = engine.schedules.of_drift("svc")
+    assert found is not None
+    assert found.drift_check["baseline_since"] == "1h"
+    wait_for(lambda: engine.drift.get("svc").version == 5, "the first scheduled check")
+    assert engine.drift.get("svc").drifted_predictions == ["prediction"]
+    shell.run_cell("%drift svc --stop")
+    shell.run_cell("%drift svc --baseline train --prediction target --since {start} -o check")
+    table = shell.user_ns["check"].to_pandas_dataframe()
     assert table["group"].to_dict() == {"a": "inputs", "b": "inputs", "target": "predictions"}
     card = LiveService(engine, engine.services.get("svc"))
     wait_for(lambda: "Data drift" in dict(card.details), "the line in the card")

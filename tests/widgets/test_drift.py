@@ -119,8 +119,8 @@ def test_p_values(value: float | None, text: str) -> None:
 def test_the_table_of_checks() -> None:
     text = reports_listing([report()], [1]).text_for(Front.COMMAND)
     assert text.splitlines()[1].split()[:5] == ["svc", "3", "yes", "age", "–"]
-    text = reports_listing([report(0.5, FEATURES[1:], (SCORE,))], [1]).text_for(Front.COMMAND)
-    assert text.splitlines()[1].split()[:5] == ["svc", "3", "yes", "–", "score"]
+    text = reports_listing([report(0.5, (), (SCORE,))], [1]).text_for(Front.COMMAND)
+    assert text.splitlines()[1].split()[:6] == ["svc", "3", "yes", "–", "score", "–"]
     empty = reports_listing([], [])
     assert empty.text_for(Front.COMMAND) == (
         "No drift checks. Run one with: mlmagic drift run -n SERVICE --baseline DATA"

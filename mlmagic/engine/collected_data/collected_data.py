@@ -72,7 +72,7 @@ class CollectedData:
         """The inputs alone, with their correlation columns. Raises `UsageError` if there are none."""
         inputs = self._table(name, INPUTS, since, until, store)
         if not len(inputs):
-            raise self._nothing(name, since)
+            raise self._nothing(name, since, until, store)
         return inputs
 
     def designation(
@@ -101,7 +101,7 @@ class CollectedData:
         """
         inputs = self._table(name, INPUTS, since, until, store, nullable=True)
         if not len(inputs):
-            raise self._nothing(name, since)
+            raise self._nothing(name, since, until, store)
         found = request_bodies(inputs)
         if not found:
             raise UsageError(
@@ -127,7 +127,7 @@ class CollectedData:
         opened = open_store(place)
         inputs = [file for file in opened.list(name) if file.designation == INPUTS]
         if not inputs:
-            raise self._nothing(name, None)
+            raise self._nothing(name, None, None, store)
         write_labels(place, inputs[-1], labels)
         return len(labels)
 
@@ -169,9 +169,17 @@ class CollectedData:
             return default
         return str(settings.get(STORE) or default)
 
-    def _nothing(self, name: str, since: datetime | None) -> UsageError:
-        when = f" since {since:%Y-%m-%d %H:%M}" if since is not None else ""
-        return UsageError(
-            f"no data of {name!r} was collected{when}",
-            hint=Advice("Collect it with: {update}", update=advice.update(name, **{COLLECTS: True})),
+    def _nothing(
+        self, name: str, since: datetime | None, until: datetime | None, store: str | None
+    ) -> UsageError:
+        times = " and".join(
+            f" {word} {time:%Y-%m-%d %H:%M}"
+            for word, time in (("since", since), ("before", until))
+            if time is not None
         )
+        days = [file.day for file in self.files(name, store=store) if file.designation == INPUTS]
+        if times and days:
+            hint = f"Choose another time: data was collected from {min(days)} to {max(days)}."
+        else:
+            hint = Advice("Collect it with: {update}", update=advice.update(name, **{COLLECTS: True}))
+        return UsageError(f"no data of {name!r} was collected{times}", hint=hint)

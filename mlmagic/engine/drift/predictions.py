@@ -38,7 +38,7 @@ def compared_predictions(
     of_requests, known = ID in baseline.columns, collected.predictions
     pairs = prediction_pairs(feature_columns(baseline), known, named, of_requests=of_requests)
     missing = of_requests and not named
-    why = "not in the baseline" if missing else "a prediction that --prediction does not name"
+    why = "not in the baseline" if missing else "not named as a prediction of the baseline"
     left_out = {name: why for name in known if name not in pairs.values()}
     compared = {name: own for name, own in pairs.items() if named or not columns or name in columns}
     before = prediction_rows(baseline, [*compared])

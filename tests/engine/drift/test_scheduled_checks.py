@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,26 @@ def test_a_scheduled_check_is_recorded_and_replaced_and_stopped(
     assert starter.start_due() == 0
     with pytest.raises(UserErrorException, match="not found: 'svc'"):
         DriftCheck.stop_schedule(workspace, "svc")
+
+
+def test_a_scheduled_check_with_a_baseline_of_earlier_requests(
+    engine: Engine, starter: ScheduleStarter
+) -> None:
+    workspace = Workspace.over(engine)
+    for options, words in (
+        ({"baseline_until": "1d"}, "no data of 'svc' was collected before"),
+        ({"baseline_until": "1h"}, "baseline_until '1h' is after 1d"),
+        ({}, "a drift check needs a baseline"),
+    ):
+        with pytest.raises(UserErrorException, match=words):
+            DriftCheck.schedule(workspace, "svc", None, "1d", **options)
+    before = pd.DataFrame({"age": RANDOM.normal(50, 10, 200)})
+    write_collected(before, datetime.now(UTC) - timedelta(days=3), engine.location.collected_folder)
+    DriftCheck.schedule(workspace, "svc", None, "1d", baseline_since="7d")
+    start(engine, starter)
+    report = engine.drift.get("svc")
+    assert (report.drifted_features, report.baseline_rows, report.rows) == (["age"], 200, 100)
+    assert report.baseline.startswith("the requests of ")
 
 
 def test_a_check_that_fails_is_reported_and_the_schedule_goes_on(

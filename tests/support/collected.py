@@ -20,14 +20,10 @@ def write_collected(
     folder: Path | None = None,
     *,
     predictions: pd.DataFrame | None = None,
-    rows: int = 1,
 ) -> None:
-    """Write inputs of the service ``svc`` into the test's workspace, so many ``rows`` a request.
-
-    The first of the ``predictions`` are those of the first request, and so on.
-    """
+    """Write inputs and predictions of the service ``svc``, each row a request, into the test's workspace."""
     when = when or datetime.now(UTC)
-    ids = [f"{when} {number}" for number in range(len(table) // rows)]
+    ids = [f"{when} {number}" for number in range(len(table))]
     write_rows(INPUTS, table, ids, when, folder)
     if predictions is not None:
         write_rows(PREDICTIONS, predictions, ids, when, folder)

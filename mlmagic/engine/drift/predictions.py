@@ -101,6 +101,7 @@ def prediction_rows(table: pandas.DataFrame, names: Sequence[str]) -> pandas.Dat
     """
     if ID not in table.columns:
         return table[[*names]]
+    table = table.reset_index(drop=True)  # one of the notebook may have a label for several rows
     backwards = table[[*names]].notna().any(axis=1).astype(int)[::-1]
     has_later = backwards.groupby(table[ID], dropna=False, sort=False).cummax()[::-1].astype(bool)
     return table.loc[has_later | ~table[ID].duplicated(), [*names]]

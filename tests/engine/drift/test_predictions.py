@@ -76,7 +76,7 @@ def test_predictions_that_cannot_be_compared_are_refused(
 def test_inputs_without_a_prediction_are_no_missing_predictions(
     ids: str, values: list[float | None], kept: list[float | None]
 ) -> None:
-    rows = pd.DataFrame({"p": values, **({ID: list(ids)} if ids else {})})
+    rows = pd.DataFrame({"p": values, **({ID: list(ids)} if ids else {})}, index=[0] * len(values))
     assert [None if pd.isna(value) else value for value in prediction_rows(rows, ["p"])["p"]] == kept
 
 

@@ -37,9 +37,7 @@ def run_check(name: str, baseline: str | None, form: str, **options: Any) -> Non
 
     \b
     Examples:
-      mlmagic drift run -n diabetes-svc --baseline train.parquet
-      mlmagic drift run -n diabetes-svc --baseline train --since 24h -o json
-      mlmagic drift run -n diabetes-svc --baseline train --prediction score
+      mlmagic drift run -n diabetes-svc --baseline train.parquet --prediction score --since 24h -o json
       mlmagic drift run -n diabetes-svc --baseline-since 14d --since 7d
       mlmagic drift run -n diabetes-svc --baseline train --every 1d
     """

@@ -96,6 +96,7 @@ def test_a_scheduled_check_with_a_baseline_of_earlier_requests(
     report = engine.drift.get("svc")
     assert (report.drifted_features, report.baseline_rows, report.rows) == (["age"], 200, 100)
     assert report.baseline.startswith("the requests of ")
+    DriftCheck.stop_schedule(workspace, "svc")
 
 
 def test_a_check_that_fails_is_reported_and_the_schedule_goes_on(

@@ -30,8 +30,7 @@ class DriftMagics(SessionMagics):
         Without a baseline, show the newest check. Collect data with: %update NAME --collect
 
         Examples:
-          %drift diabetes-svc --baseline train --prediction score
-          %drift diabetes-svc --baseline {frame} --since 24h --columns age,bmi -o check
+          %drift diabetes-svc --baseline {frame} --prediction score --since 24h -o check
           %drift diabetes-svc --baseline-since 14d --since 7d
           %drift diabetes-svc --baseline train --every 1d --threshold 0.25
         """

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from mlmagic.scoring.http.request import query_as_json
 from mlmagic.scoring.inputs.bodies import JSON
 
 if TYPE_CHECKING:
-    from mlmagic.scoring.collection.entries import Entry
     from mlmagic.scoring.http.request import Request
     from mlmagic.scoring.http.response import Response
 
@@ -16,14 +15,11 @@ BodyFields = tuple[bytes, bytes | str, str]
 """The body of a request or an answer: its text, its content type, and why it is left out, or nothing."""
 
 Fields = tuple[bytes, float, bytes, bytes | str, str, bytes, bytes | str, str]
-"""A request that was answered, and its answer, as they are queued and sent to the process that writes them.
+"""A request that was answered, and its answer, as they are sent to the process that writes them.
 
-Its id, the time in seconds since the epoch, and the `BodyFields` of both. However many wait, the garbage
-collection visits each once: they are plain values.
+Its id, the time in seconds since the epoch, and the `BodyFields` of both.
 """
 
-Record: TypeAlias = "Entry | Fields"
-"""What a script collects, or a request that the server records."""
 RECORDS = 2
 """Of a request: one of inputs, one of predictions."""
 SCORED = frozenset([b"POST", b"GET"])
@@ -49,8 +45,3 @@ def answered(response: Response) -> BodyFields:
     if response.is_stream:
         return b"", "", "a stream"
     return response.body, response.content_type, ""
-
-
-def records_of(record: Record) -> int:
-    """How many it counts as."""
-    return RECORDS if isinstance(record, tuple) else record.records

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from mlmagic.scoring.collection.entries import Entry
-from mlmagic.scoring.collection.request_records import records_of
+from mlmagic.scoring.collection.request_records import RECORDS, Fields
 from mlmagic.scoring.collection.request_tables import RequestTables
 from mlmagic.scoring.collection.settings import CollectionSettings
 from mlmagic.scoring.collection.stores import Batch, batches_of, store_of
 from mlmagic.scoring.delivery.delivery import Outcome
 
-if TYPE_CHECKING:
-    from mlmagic.scoring.collection.request_records import Record
-
+Record: TypeAlias = Entry | Fields
+"""What a script collects, or a request that the server records."""
 _SLICE = 64
 """So many requests are read together, if they have the same shape."""
 
@@ -44,7 +43,7 @@ class RowWriter:
         collected = [record for record in records if isinstance(record, Entry)]
         refused += _refused(lambda entry: entries.append(entry.redacted(self._settings.redaction)), collected)
         outcome = self._write(batches_of([*entries, *tables.entries()]))
-        dropped = sum(records_of(record) for record, _ in refused)
+        dropped = sum(_count(record) for record, _ in refused)
         reason = outcome.reason or "".join(f"{type(error).__name__}: {error}" for _, error in refused[-1:])
         return outcome._replace(dropped=dropped, reason=reason)
 
@@ -66,6 +65,10 @@ class RowWriter:
 
     def close(self) -> None:
         """Nothing stays open."""
+
+
+def _count(record: Record) -> int:
+    return RECORDS if isinstance(record, tuple) else record.records
 
 
 def _refused(add: Callable[[Any], None], records: Iterable[Record]) -> list[tuple[Record, Exception]]:

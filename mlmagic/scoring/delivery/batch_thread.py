@@ -8,7 +8,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 _threads: weakref.WeakSet[BatchThread] = weakref.WeakSet()
 
@@ -113,32 +113,6 @@ class BatchThread:
             self._deliver(())
             if closing:
                 return
-
-
-class Losses:
-    """Counts what was lost, and logs it: one line in ``quiet_s`` seconds."""
-
-    def __init__(self, words: str, quiet_s: float, stream: Callable[[], TextIO | None]) -> None:
-        """``words`` follow the count in the log, such as ``traces were not sent to HOST``."""
-        self._words, self._quiet_s, self._stream = words, quiet_s, stream
-        self._lock = threading.Lock()
-        self._lost, self._reason, self._logged = 0, "", -quiet_s
-
-    def add(self, count: int, reason: str) -> None:
-        """``count`` more were lost."""
-        with self._lock:
-            self._lost += count
-            self._reason = self._reason or reason
-
-    def log(self, *, at_once: bool = False) -> None:
-        """Log what was lost since the last line, unless that is too recent."""
-        now = time.monotonic()
-        with self._lock:
-            if not self._lost or (now - self._logged < self._quiet_s and not at_once):
-                return
-            lost, self._lost, self._logged = self._lost, 0, now
-            reason, self._reason = self._reason, ""
-        print(f"mlmagic: {lost} {self._words}: {reason}", file=self._stream(), flush=True)
 
 
 def _empty_all() -> None:

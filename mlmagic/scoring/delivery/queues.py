@@ -1,0 +1,51 @@
+"""The queues of all kinds of records, as one process delivers them."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from mlmagic.scoring.delivery.delivery import Outcome
+from mlmagic.scoring.delivery.queue import DeliveryQueue, Plan
+
+NEW_KIND = -1
+"""In place of a kind: the record is the pickled `Plan` of the next kind."""
+Item = tuple[Any, ...]
+"""A kind and a record of it, and perhaps further ones: kinds are numbers from 0, records are plain values."""
+
+
+def new_kind(plan: Plan) -> Item:
+    """What tells of the next kind of records."""
+    return NEW_KIND, pickle.dumps(plan)
+
+
+class DeliveryQueues:
+    """One queue for each kind."""
+
+    def __init__(self, report: Callable[[int, Outcome], None]) -> None:
+        """``report`` is called with a kind, and what became of some of its records."""
+        self._report = report
+        self._queues: list[DeliveryQueue] = []
+
+    def take(self, items: Sequence[Item]) -> None:
+        """Queue all records; returns at once."""
+        queues = self._queues
+        for item in items:
+            for at in range(0, len(item), 2):
+                kind, record = item[at], item[at + 1]
+                if kind == NEW_KIND:
+                    plan: Plan = pickle.loads(record)
+                    queues.append(DeliveryQueue(plan, partial(self._report, len(queues))))
+                else:
+                    queues[kind].add(record)
+
+    def close(self) -> None:
+        """Deliver what is waiting, for a few seconds at most."""
+        closing = [threading.Thread(target=queue.close) for queue in self._queues]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()

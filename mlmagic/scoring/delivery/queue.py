@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,13 +53,14 @@ class DeliveryQueue:
         count: Callable[[Any], int] | None = None,
         finish: Callable[[], object] = bool,
     ) -> None:
-        """``report`` is called with what became of records, and with an empty outcome after each round.
+        """``report`` is called with what became of records, and after each round; never by `add`.
 
         ``count`` is for records of which not each counts as many; ``finish`` is called after the last attempt
         with each batch.
         """
         self._plan, self._report, self._finish = plan, report, finish
         self._count = count or (lambda record: plan.records)
+        self._refusing, self._refused = threading.Lock(), 0
         self._thread = BatchThread(
             plan.name,
             self._deliver,
@@ -70,7 +72,8 @@ class DeliveryQueue:
     def add(self, record: Any) -> None:
         """Take a record; returns at once."""
         if not self._thread.add(record, self._plan.weigh(record)):
-            self._report(Outcome(dropped=self._count(record), reason=self._plan.full))
+            with self._refusing:
+                self._refused += self._count(record)
 
     def close(self) -> None:
         """Deliver what is waiting, for a few seconds at most."""
@@ -78,6 +81,7 @@ class DeliveryQueue:
             self._report(Outcome(dropped=sum(map(self._count, left)), reason=self._plan.ended))
         elif "_delivery" in self.__dict__:
             self._delivery.close()
+        self._report_round()
 
     @cached_property
     def _delivery(self) -> Delivery:
@@ -85,9 +89,14 @@ class DeliveryQueue:
 
     def _deliver(self, records: Sequence[Any]) -> None:
         if not records:
-            self._report(Outcome())
+            self._report_round()
             return
         plan = self._plan
         for outcome in attempts(self._delivery, records, plan.pauses, self._thread.may_retry_after):
             self._report(outcome)
         self._finish()
+
+    def _report_round(self) -> None:
+        with self._refusing:
+            refused, self._refused = self._refused, 0
+        self._report(Outcome(dropped=refused, reason=self._plan.full) if refused else Outcome())

@@ -63,20 +63,20 @@ class Service(Gatekeeper):
         self._access_log = access_log
         self._observation = observation
         self._observe = observation.listen if observation is not None and observation.is_on else None
-        scoring = self._score if observation is None else observation.collect(self._score)
         metrics = MetricsRoute(scorer.counters, lambda: scorer.counters.totals().summary()).answer
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
-            b"/score": _route(GET=scoring, POST=scoring, OPTIONS=self._score_options),
+            b"/score": _route(GET=self._score, POST=self._score, OPTIONS=self._score_options),
             b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
             b"/metrics": _route(GET=metrics, HEAD=metrics, OPTIONS=self._options),
             b"/docs": _route(GET=self._docs, HEAD=self._docs, OPTIONS=self._options),
         }
         self._open_inference = OpenInference(scorer)
-        for path, handlers in self._open_inference.routes().items():
-            if observation is not None and path.endswith(b"/infer"):
-                handlers = {name: observation.collect(handler) for name, handler in handlers.items()}
+        tensor_routes = self._open_inference.routes()
+        for path, handlers in tensor_routes.items():
             self._routes[path] = _route(**handlers, OPTIONS=self._options)
+        self._scored = frozenset([b"/score", *(path for path in tensor_routes if path.endswith(b"/infer"))])
+        """Where the script gets the bodies of requests."""
 
     @property
     def counters(self) -> Counters:
@@ -96,7 +96,7 @@ class Service(Gatekeeper):
             path = request.path
             route = self._routes.get(path)
         if self._observe is not None and path not in _NOT_OBSERVED:
-            reply = self._observe(request, reply)
+            reply = self._observe(request, reply, is_scored=path in self._scored)
         if route is not None and self._cors is not None:
             reply = self._permitting(self._cors, request, reply)
         if (refusal := too_long_identity(request)) is not None:

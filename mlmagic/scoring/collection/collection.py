@@ -12,14 +12,14 @@ import atexit
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
-from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.scoring.collection.entries import Entry, is_sampled
-from mlmagic.scoring.collection.request_records import RECORDS, SCORED, Fields, answered, asked
+from mlmagic.scoring.collection.request_records import RECORDS, SCORED, answered, asked, weight_of
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
 from mlmagic.scoring.delivery.delivery import Outcome
 from mlmagic.scoring.delivery.losses import Losses
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mlmagic.scoring.http.request import Request
     from mlmagic.scoring.http.response import Response
     from mlmagic.scoring.metrics import Counters
+    from mlmagic.scoring.observed_request import BodyFields
 
 MOST_WAITING_BYTES = 64 << 20
 """About so much memory the records take that wait; more are dropped."""
@@ -58,6 +59,7 @@ class Collection:
         self.has_collector = False
         """Whether the script has a collector of its own, which records instead of the server."""
         self.collectors_made = 0
+        self._is_sampled = settings.sample_rate < 1
         self._entries = DeliveryQueue(self._plan(), self._report, _records_of, self._tell_script)
         """What the script collects."""
         self._beside: DeliveryProcess | None = None
@@ -113,19 +115,15 @@ class Collection:
         """Take what a script collects; returns at once."""
         self._entries.add(record)
 
-    def note(self, request: Request) -> None:
-        """Keep what ``request`` contains, as the script gets it, if its answer is to be recorded."""
-        if self.has_collector or request.method not in SCORED or is_replayed(request.fields):
-            return
-        if self.settings.sample_rate < 1 and not self.keeps(request.identity.decode("latin-1")):
-            return
-        request.asked = asked(request)
-
-    def record_of(self, request: Request, response: Response) -> Fields | None:
-        """What is recorded of a request and its answer; None unless it was scored without an error."""
-        if request.asked is None or self.has_collector or not 200 <= response.status < 300:
+    def bodies_of(self, request: Request, response: Response) -> tuple[BodyFields, BodyFields] | None:
+        """What is collected of a request and its answer; None unless it was scored without an error."""
+        if not 200 <= response.status < 300 or self.has_collector or request.method not in SCORED:
             return None
-        return request.identity, time(), *request.asked, *answered(response)
+        if is_replayed(request.fields):
+            return None
+        if self._is_sampled and not self.keeps(request.identity.decode("latin-1")):
+            return None
+        return asked(request), answered(response)
 
     def close(self) -> None:
         """Write all that is waiting, for a few seconds at most."""
@@ -162,9 +160,8 @@ def _weight_of_entry(entry: Entry) -> int:
     return max(LEAST_BYTES, entry.weight)
 
 
-def _weight_of_request(record: Fields) -> int:
-    _, _, sent, _, _, got, _, _ = record
-    return LEAST_BYTES + len(sent) + len(got)
+def _weight_of_request(observed: Sequence[Any]) -> int:
+    return LEAST_BYTES + weight_of(observed)
 
 
 _lock = threading.Lock()

@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from mlmagic.scoring.collection.entries import Entry
-from mlmagic.scoring.collection.request_records import RECORDS, Fields
+from mlmagic.scoring.collection.request_records import RECORDS, fields_of
 from mlmagic.scoring.collection.request_tables import RequestTables
 from mlmagic.scoring.collection.settings import CollectionSettings
 from mlmagic.scoring.collection.stores import Batch, batches_of, store_of
 from mlmagic.scoring.delivery.delivery import Outcome
+from mlmagic.scoring.delivery.turns import turns
 
-Record: TypeAlias = Entry | Fields
-"""What a script collects, or a request that the server records."""
-_SLICE = 64
-"""So many requests are read together, if they have the same shape."""
+Record: TypeAlias = Entry | tuple[Any, ...]
+"""What a script collects, or the fields of an `ObservedRequest`."""
 
 
 class RowWriter:
@@ -33,10 +32,9 @@ class RowWriter:
     def deliver(self, records: Sequence[Record]) -> Outcome:
         """Write them."""
         tables = RequestTables(self._settings)
-        refused: list[tuple[Record, Exception]] = []
-        requests = [record for record in records if isinstance(record, tuple)]
-        for at in range(0, len(requests), _SLICE):
-            some = requests[at : at + _SLICE]
+        refused: list[tuple[Any, Exception]] = []
+        requests = [fields_of(record) for record in records if isinstance(record, tuple)]
+        for some in turns(requests):
             if not tables.add_numbers(some):
                 refused += _refused(tables.add, some)
         entries: list[Entry] = []
@@ -71,9 +69,9 @@ def _count(record: Record) -> int:
     return RECORDS if isinstance(record, tuple) else record.records
 
 
-def _refused(add: Callable[[Any], None], records: Iterable[Record]) -> list[tuple[Record, Exception]]:
+def _refused(add: Callable[[Any], None], records: Iterable[Any]) -> list[tuple[Any, Exception]]:
     """Add each record; returns those that cannot be added, each with its error."""
-    refused: list[tuple[Record, Exception]] = []
+    refused: list[tuple[Any, Exception]] = []
     for record in records:
         try:
             add(record)

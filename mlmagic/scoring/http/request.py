@@ -75,8 +75,8 @@ class Request:
     """The body as values by name, if it was read already."""
     encoder: Callable[[Any], Any] | None = field(default=None, init=False)
     """Makes the `Response` of what run() returned; None for JSON."""
-    asked: tuple[bytes, bytes | str, str] | None = field(default=None, init=False)
-    """What is recorded of its body, if it is: see `mlmagic.scoring.collection.request_records`."""
+    received: bytes | None = field(default=None, init=False)
+    """The body as it came, if it has been read already and `body` is empty since then."""
     contexts: Any = field(default=None, init=False)
     """Of its spans, if somebody has to know their ids: see `mlmagic.scoring.telemetry.telemetry`."""
     peer: Peer = field(default=_UNKNOWN, init=False)

@@ -10,12 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from time import perf_counter, time_ns
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.scoring.logs import Identify, follow, listen
+from mlmagic.scoring.observed_request import Fields
 from mlmagic.scoring.telemetry import otlp
-from mlmagic.scoring.telemetry.current_span import CurrentSpanIfUsed
+from mlmagic.scoring.telemetry.current_span import MODULE, CurrentSpanIfUsed
 from mlmagic.scoring.telemetry.destination import (
     LOGS,
     METRICS,
@@ -37,19 +38,19 @@ from mlmagic.scoring.telemetry.metric_reader import MetricReader
 from mlmagic.scoring.telemetry.otlp import Line
 from mlmagic.scoring.telemetry.otlp_metrics import encoded
 from mlmagic.scoring.telemetry.sender import Sender
-from mlmagic.scoring.telemetry.spans import REQUEST_ID, Fields, traces
+from mlmagic.scoring.telemetry.spans import REQUEST_ID, traces
 from mlmagic.scoring.telemetry.trace_context import HEADER, STATE, TraceContext, context_of
 
 if TYPE_CHECKING:
     from mlmagic.scoring.delivery.process import DeliveryProcess
     from mlmagic.scoring.http.request import Request
-    from mlmagic.scoring.http.response import Response
     from mlmagic.scoring.metrics import Counters
 
 _TRACES_AT_ONCE = 1024
 """Less than a megabyte of JSON, which many a proxy takes at most."""
 _LONGEST_LINE = 64 * 1024
 """Characters of a line; Application Insights took as many."""
+_UNKNOWN = None, None
 
 
 class Contexts:
@@ -68,7 +69,7 @@ class Contexts:
             self._run = self.span.child()
         return self._run
 
-    def fields(self) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
+    def fields(self) -> tuple[Fields, Fields | None]:
         """Both as plain tuples; None of run() if nobody had to know it."""
         return tuple(self.span), None if self._run is None else tuple(self._run)
 
@@ -154,41 +155,22 @@ class Telemetry:
     def begin(self, request: Request) -> None:
         """A request is answered from now on; it has its id."""
         self._answering[request.identity] = request
-        if not self._follows and self._current.is_used:
+        if not self._follows and MODULE in sys.modules:
             self._follows = True
             follow(self._works_on)
 
-    def end(self, request: Request, response: Response, failed: bool = False) -> Fields | None:
-        """It was answered: what its spans are made of; None if nobody keeps them."""
+    def end(self, request: Request) -> tuple[Fields | None, Fields | None] | None:
+        """It was answered: the fields of the contexts of its spans, as far as somebody had to know them.
+
+        None if nobody keeps its spans.
+        """
         self._answering.pop(request.identity, None)
         if self._traces is None:
             return None
-        context = run = None
-        if request.contexts is not None or HEADER in request.fields:
-            contexts = contexts_of(request)
-            if not contexts.span.is_sampled:
-                return None
-            context, run = contexts.fields()
-        is_stream = response.is_stream
-        exec_ms, run_failed = response.exec_ms, response.run_failed
-        return (  # in the order of a `Record`
-            context,
-            run,
-            request.identity,
-            request.method,
-            request.target,
-            response.status,
-            len(request.body),
-            None if is_stream else len(response.body),
-            None if is_stream else exec_ms,
-            request.called,
-            request.arrived,
-            perf_counter(),
-            time_ns(),
-            run_failed or exec_ms is not None,
-            failed,
-            run_failed,
-        )
+        if request.contexts is None and HEADER not in request.fields:
+            return _UNKNOWN
+        contexts = contexts_of(request)
+        return contexts.fields() if contexts.span.is_sampled else None
 
     def _works_on(self, identify: Identify | None) -> None:
         """This thread, or task, calls the script for a request from now on, or has called it."""

@@ -27,7 +27,7 @@ _RECORD_BYTES = 300
 
 
 class Observation:
-    """Observes requests and their answers; the process that delivers what is kept is started with the first."""
+    """Observes requests and their answers, and has what is kept of them delivered."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlmagic.scoring.http.response import Response
 
 Fields = tuple[bytes, float, bytes, bytes | str, str, bytes, bytes | str, str]
-"""What is collected of a request: its id, the time in seconds since the epoch, and the `BodyFields` of both."""
+"""What is collected of a request: its id, its time in seconds since the epoch, the `BodyFields` of both."""
 
 RECORDS = 2
 """Of a request: one of inputs, one of predictions."""

@@ -56,11 +56,24 @@ class BatchThread:
             return False
         self._room -= weight
         self._waiting.append((record, weight))
+        self._wake_up()
+        return not self._is_closed  # if it has been closed meanwhile, perhaps nobody takes the record
+
+    def extend(self, records: Sequence[Any], weights: Sequence[int]) -> bool:
+        """Take all of these records; returns at once, False if there is no room for all."""
+        weight = sum(weights)
+        if weight > self._room:
+            return False
+        self._room -= weight
+        self._waiting.extend(zip(records, weights, strict=True))
+        self._wake_up()
+        return not self._is_closed
+
+    def _wake_up(self) -> None:
         if self._thread is None:
             self._start()
         if len(self._waiting) >= self._most_at_once and not self._wake.is_set():
             self._wake.set()
-        return not self._is_closed  # if it has been closed meanwhile, perhaps nobody takes the record
 
     def _start(self) -> None:
         with self._starting:

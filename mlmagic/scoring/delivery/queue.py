@@ -75,6 +75,12 @@ class DeliveryQueue:
             with self._refusing:
                 self._refused += self._count(record)
 
+    def extend(self, records: Sequence[Any]) -> None:
+        """Take several."""
+        if not self._thread.extend(records, [*map(self._plan.weigh, records)]):
+            for record in records:
+                self.add(record)
+
     def close(self) -> None:
         """Deliver what is waiting, for a few seconds at most."""
         if left := self._thread.close(self._plan.close_s):

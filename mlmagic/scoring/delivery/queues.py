@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -33,14 +34,15 @@ class DeliveryQueues:
     def take(self, items: Sequence[Item]) -> None:
         """Queue all records; returns at once."""
         queues = self._queues
+        found: defaultdict[int, list[Any]] = defaultdict(list)
         for item in items:
             for at in range(0, len(item), 2):
-                kind, record = item[at], item[at + 1]
-                if kind == NEW_KIND:
-                    plan: Plan = pickle.loads(record)
-                    queues.append(DeliveryQueue(plan, partial(self._report, len(queues))))
-                else:
-                    queues[kind].add(record)
+                found[item[at]].append(item[at + 1])
+        for pickled in found.pop(NEW_KIND, ()):
+            plan: Plan = pickle.loads(pickled)
+            queues.append(DeliveryQueue(plan, partial(self._report, len(queues))))
+        for kind, records in found.items():
+            queues[kind].extend(records)
 
     def close(self) -> None:
         """Deliver what is waiting, for a few seconds at most."""

@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-MOST = 32
-"""So many records are worked on in one turn, which takes about 0.2 ms."""
+MOST = 64
+"""So many records are worked on in one turn, which takes about 0.4 ms."""
 PAUSE_SECONDS = 0.00005
 
 

@@ -75,9 +75,8 @@ def spans_of(fields: Fields) -> list[Span]:
 def _encoded(fields: Fields, new: str) -> str:
     """The JSON of its spans; ``new`` are the digits of ids that nobody knows yet."""
     # Not an `ObservedRequest`: of this there are thousands a second.
-    context, run, identity, method, target, status, asked, size, *times, has_run, failed, run_failed, _, _ = (
-        fields
-    )
+    *most, has_run, failed, run_failed, _, _ = fields
+    context, run, identity, method, target, status, asked, size, *times = most
     trace, span, parent = context[:3] if context else (new[:32], new[32:48], "")
     form = _form(method, path_of(target), status, size is None, bool(parent), has_run, failed, run_failed)
     start, run_start = _starts(*times)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from mlmagic.scoring.delivery.delivery import Outcome
 from mlmagic.scoring.delivery.messages import Messages, message
-from mlmagic.scoring.delivery.queues import NEW_KIND, DeliveryQueues, Item, new_kind
+from mlmagic.scoring.delivery.queues import DeliveryQueues, Item, counts_of, new_kind
 
 if TYPE_CHECKING:
     import subprocess
@@ -87,7 +87,7 @@ class Link:
                 try:
                     self._queue([item])
                 except ValueError:
-                    self._drop(self._counts([item]), UNKNOWN)
+                    self._drop(counts_of([item], self._plans), UNKNOWN)
 
     def work(self) -> None:
         """Write as much as the process takes."""
@@ -124,17 +124,13 @@ class Link:
 
     def _queue(self, items: Sequence[Item]) -> None:
         """Raises `ValueError`."""
-        piece, counts = message(items), self._counts(items)
+        piece, counts = message(items), counts_of(items, self._plans)
         if self._unsent_bytes + len(piece) > MOST_UNSENT:
             self._drop(counts, BEHIND)
             return
         self._sent += counts
         self._unsent.append(piece)
         self._unsent_bytes += len(piece)
-
-    def _counts(self, items: Sequence[Item]) -> Counter[int]:
-        kinds = Counter(kind for item in items for kind in item[::2] if kind != NEW_KIND)
-        return Counter({kind: count * self._plans[kind].records for kind, count in kinds.items()})
 
     def _drop(self, counts: Counter[int], reason: str) -> None:
         for kind, count in counts.items():
@@ -144,33 +140,14 @@ class Link:
 
     def _start(self) -> None:
         """On a thread: this takes milliseconds."""
-        import subprocess
-
         self._closing.wait(self._pause_s)
-        records, ours = os.pipe()
-        ours_too, reports = os.pipe()
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", MODULE, str(records), str(reports)],
-                pass_fds=[records, reports],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                # The working directory is the script's: its json.py is not for this process.
-                env={**os.environ, "PYTHONPATH": _python_path(), "PYTHONSAFEPATH": "1"},
-            )
-        except OSError:  # no memory, or no right to start processes
-            os.close(ours)
-            os.close(ours_too)
+            self._process, self._records, self._reports = _started()
+        except OSError:  # no memory, no descriptor, or no right to start processes
+            pass
         else:
-            self._records, self._reports = ours, ours_too
-            _enlarge(ours)
-            os.set_blocking(ours, False)
-            os.set_blocking(ours_too, False)
             self._ask_loop(self._await_reports)
-        finally:
-            os.close(records)
-            os.close(reports)
-            self._is_started = True
+        self._is_started = True
         self._wake()
 
     def _deliver_here(self) -> None:
@@ -230,8 +207,7 @@ class Link:
         while self._unsent and not self.has_ended and _is_ready(self._records, select.POLLOUT, deadline):
             self._is_full = False
             self.work()
-        os.close(self._records)  # that is the end for the process
-        self._records = -1
+        self._records = self._close(self._records, "remove_writer")  # that is the end for the process
         while not self.has_ended and _is_ready(self._reports, select.POLLIN, deadline):
             self._read()
         for kind, count in (self._sent - self._done).items():
@@ -254,13 +230,49 @@ class Link:
             self._process.returncode = 0  # so that its object does not look for it at its end
 
     def _close_pipes(self) -> None:
-        for pipe, remove in ((self._records, "remove_writer"), (self._reports, "remove_reader")):
-            if pipe >= 0:
-                if self._loop is not None:
-                    with suppress(RuntimeError):  # it is closed
-                        getattr(self._loop, remove)(pipe)
-                os.close(pipe)
-        self._records = self._reports = -1
+        self._records = self._close(self._records, "remove_writer")
+        self._reports = self._close(self._reports, "remove_reader")
+
+    def _close(self, pipe: int, remove: str) -> int:
+        if pipe >= 0:
+            if self._loop is not None:
+                with suppress(RuntimeError):  # it is closed
+                    getattr(self._loop, remove)(pipe)
+            os.close(pipe)
+        return -1
+
+
+def _started() -> tuple[subprocess.Popen[bytes], int, int]:
+    """The process, the pipe to it and the pipe from it. Raises `OSError`."""
+    import subprocess
+
+    records, ours = os.pipe()
+    try:
+        answers, reports = os.pipe()
+    except OSError:
+        os.close(records)
+        os.close(ours)
+        raise
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", MODULE, str(records), str(reports)],
+            pass_fds=[records, reports],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            # The working directory is the script's: its json.py is not for this process.
+            env={**os.environ, "PYTHONPATH": _python_path(), "PYTHONSAFEPATH": "1"},
+        )
+    except BaseException:
+        os.close(ours)
+        os.close(answers)
+        raise
+    finally:
+        os.close(records)
+        os.close(reports)
+    _enlarge(ours)
+    os.set_blocking(ours, False)
+    os.set_blocking(answers, False)
+    return process, ours, answers
 
 
 def _is_ready(pipe: int, event: int, deadline: float) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from mlmagic.scoring.delivery.delivery import Outcome
 from mlmagic.scoring.delivery.link import Link
 from mlmagic.scoring.delivery.queue import Plan
-from mlmagic.scoring.delivery.queues import Item, new_kind
+from mlmagic.scoring.delivery.queues import Item, counts_of, new_kind
 
 MOST_ITEMS, MOST_BYTES = 128, 1 << 18
 """So much is sent in one piece: meanwhile no request is answered."""
@@ -93,11 +93,16 @@ class DeliveryProcess:
         self._bytes = 0
         if self._is_closed:
             return
-        if self._link is None:
-            self._link = Link(self._plans, self._report, self.flush, self._loop, self._pause_s)
-        if items:
-            self._link.send(items)
-        self._link.work()
+        try:
+            if self._link is None:
+                self._link = Link(self._plans, self._report, self.flush, self._loop, self._pause_s)
+            if items:
+                self._link.send(items)
+            self._link.work()
+        except RuntimeError as error:  # there can be no more threads: that is no reason to answer no request
+            for kind, count in counts_of(items, self._plans).items():
+                self._report(kind, Outcome(dropped=count, reason=str(error)))
+            return
         if self._link.has_ended:
             link, self._link = self._link, None
             self._pause_s = RESTART_SECONDS

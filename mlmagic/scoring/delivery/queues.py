@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -21,6 +21,12 @@ Item = tuple[Any, ...]
 def new_kind(plan: Plan) -> Item:
     """What tells of the next kind of records."""
     return NEW_KIND, pickle.dumps(plan)
+
+
+def counts_of(items: Sequence[Item], plans: Sequence[Plan]) -> Counter[int]:
+    """How many records of each kind count as lost, if these items are."""
+    kinds = Counter(kind for item in items for kind in item[::2] if kind != NEW_KIND)
+    return Counter({kind: count * plans[kind].records for kind, count in kinds.items()})
 
 
 class DeliveryQueues:

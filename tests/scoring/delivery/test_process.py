@@ -243,13 +243,14 @@ def test_the_end_does_not_wait_long_for_what_hangs(process: DeliveryProcess, fil
     wait_for(lambda: not psutil.pid_exists(lines(file)[0][0]), "the end of the process")
 
 
+@pytest.mark.parametrize(("where", "name"), [(subprocess, "Popen"), (os, "pipe")])
 def test_where_none_can_be_started_it_delivers_here(
-    process: DeliveryProcess, file: Path, monkeypatch: pytest.MonkeyPatch
+    process: DeliveryProcess, file: Path, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
 ) -> None:
     def fail(*_: Any, **__: Any) -> NoReturn:
         raise BlockingIOError("Resource temporarily unavailable")
 
-    monkeypatch.setattr(subprocess, "Popen", fail)
+    monkeypatch.setattr(where, name, fail)
     written = Written()
     kind = process.register(plan(file), written.report)
     process.add_now((kind, "one"))
@@ -257,6 +258,23 @@ def test_where_none_can_be_started_it_delivers_here(
     process.close()
     assert lines(file) == [(os.getpid(), "one"), (os.getpid(), "closed")]
     assert written.counts == {"delivered": 2, "dropped": 0}
+
+
+def test_without_another_thread_records_are_dropped_and_nobody_fails(
+    process: DeliveryProcess, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(thread: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    written = Written()
+    kind = process.register(plan(file, records=2), written.report)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        process.add_now((kind, "one"))
+    assert (written.counts["dropped"], written.reasons) == (2, {"can't start new thread"})
+    process.add_now((kind, "two"))
+    process.close()
+    assert words(file) == ["two", "closed"]
 
 
 def test_a_value_of_another_type_drops_its_record_alone(process: DeliveryProcess, file: Path) -> None:

@@ -46,7 +46,7 @@ class Observation:
         self.is_on = telemetry is not None or collection.records_requests
         """Whether anything is kept of requests."""
 
-    def listen(self, request: Request, reply: Reply, *, is_scored: bool) -> Reply:
+    def listen(self, request: Request, reply: Reply, is_scored: bool) -> Reply:
         """``reply``, which also keeps what is needed of the request and its answer.
 
         ``is_scored``: the script gets its body, which may be collected.
@@ -60,7 +60,7 @@ class Observation:
 
         def heard(response: Response) -> None:
             contexts = None
-            if isinstance(response, Stream):
+            if response.is_stream and isinstance(response, Stream):
                 self._await_end(response, request)
                 reply(response)
             else:

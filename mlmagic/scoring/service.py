@@ -96,7 +96,7 @@ class Service(Gatekeeper):
             path = request.path
             route = self._routes.get(path)
         if self._observe is not None and path not in _NOT_OBSERVED:
-            reply = self._observe(request, reply, is_scored=path in self._scored)
+            reply = self._observe(request, reply, path in self._scored)
         if route is not None and self._cors is not None:
             reply = self._permitting(self._cors, request, reply)
         if (refusal := too_long_identity(request)) is not None:

@@ -24,7 +24,7 @@ from mlmagic.scoring.collection.settings import CollectionSettings, InvalidColle
 from mlmagic.scoring.delivery.delivery import Outcome
 from mlmagic.scoring.delivery.losses import Losses
 from mlmagic.scoring.delivery.queue import DeliveryQueue, Plan
-from mlmagic.scoring.replayed import is_replayed
+from mlmagic.scoring.replayed import MARK, is_replayed
 
 if TYPE_CHECKING:
     from mlmagic.scoring.collection.writer import RowWriter
@@ -119,7 +119,7 @@ class Collection:
         """What is collected of a request and its answer; None unless it was scored without an error."""
         if not 200 <= response.status < 300 or self.has_collector or request.method not in SCORED:
             return None
-        if is_replayed(request.fields):
+        if MARK in request.fields and is_replayed(request.fields):
             return None
         if self._is_sampled and not self.keeps(request.identity.decode("latin-1")):
             return None

@@ -31,10 +31,10 @@ _LENGTH_OF_JSON = b"inference-header-content-length"
 
 def asked(request: Request) -> BodyFields:
     """The body of a request."""
-    if request.method == b"GET":
-        return query_as_json(request.query).encode(), JSON, ""
     fields = request.fields
     kind = fields.get(b"content-type", b"")
+    if request.method == b"GET":
+        return query_as_json(request.query).encode(), JSON, ""
     if b"content-encoding" in fields:
         return b"", kind, f"compressed with {fields[b'content-encoding'].decode('latin-1')}"
     if _LENGTH_OF_JSON in fields:

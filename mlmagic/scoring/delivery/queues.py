@@ -25,8 +25,12 @@ def new_kind(plan: Plan) -> Item:
 
 def counts_of(items: Sequence[Item], plans: Sequence[Plan]) -> Counter[int]:
     """How many records of each kind count as lost, if these items are."""
-    kinds = Counter(kind for item in items for kind in item[::2] if kind != NEW_KIND)
-    return Counter({kind: count * plans[kind].records for kind, count in kinds.items()})
+    lost = Counter[int]()
+    for kinds, count in Counter([item[::2] for item in items]).items():
+        for kind in kinds:
+            if kind != NEW_KIND:
+                lost[kind] += count * plans[kind].records
+    return lost
 
 
 class DeliveryQueues:

@@ -21,9 +21,11 @@
     shims/             stand-ins for the packages that scripts for Azure ML import
     metrics, recorder, logs
                        counters, recorded requests, lines with request ids
+    observation, observed_request
+                       what is kept of each request that is answered, for these two:
     telemetry/         spans and lines for an OpenTelemetry collector
     collection/        data collection: what was sent and predicted
-    delivery/          hands both to a process beside the server, which writes or sends them
+    delivery/          the process beside the server that writes and sends both
     process_title      what lists of processes show
     limits, start_errors, watched_files
                        settings, errors of a start, files that are replaced while the server runs

@@ -6,7 +6,9 @@ import uuid
 
 HEADER = "x-ms-request-id"
 _PREFIX = "mlmagic-replay-"
-_FIELD, _VALUE = HEADER.encode(), _PREFIX.encode()
+MARK = HEADER.encode()
+"""Only requests with this header may be such."""
+_VALUE = _PREFIX.encode()
 
 
 def new_identity() -> str:
@@ -16,4 +18,4 @@ def new_identity() -> str:
 
 def is_replayed(fields: dict[bytes, bytes]) -> bool:
     """Whether a request with these headers is one."""
-    return _FIELD in fields and fields[_FIELD].startswith(_VALUE)
+    return MARK in fields and fields[MARK].startswith(_VALUE)

@@ -20,6 +20,7 @@ from mlmagic.scoring.collection.collection import close_collection, collection, 
 from mlmagic.scoring.control import RELOAD, Command, Handler
 from mlmagic.scoring.data_frame_detection import answer_once
 from mlmagic.scoring.debugger import connect_debugger
+from mlmagic.scoring.delivery.process import DeliveryProcess
 from mlmagic.scoring.environment import MODEL_DIR, SOURCE_DIRECTORY, ScriptEnvironment, model_files
 from mlmagic.scoring.event_loop import new_event_loop
 from mlmagic.scoring.http.address import Address, Guards, Security, listeners
@@ -30,6 +31,7 @@ from mlmagic.scoring.limits import BATCH_WAIT, Limits
 from mlmagic.scoring.log_rotation import LogRotation
 from mlmagic.scoring.logging_file import configure_logging
 from mlmagic.scoring.logs import log_format, mark_lines
+from mlmagic.scoring.observation import Observation
 from mlmagic.scoring.openapi.swagger import Swagger
 from mlmagic.scoring.recorder import Recorder
 from mlmagic.scoring.report import RunDirectory
@@ -74,10 +76,10 @@ def serve(
     reports = channel or directory
     folder = channel.folder if channel else directory.path if directory else None
     say = reports.write if reports else write_nothing
-    telemetry = None
+    telemetry, delivery = None, DeliveryProcess(loop)
     try:
         apply_settings(environment)
-        telemetry = _telemetry()
+        telemetry = _telemetry(delivery)
         limits = Limits.of()
         BUDGET.set(limits)
         health_port = settings.health_port()
@@ -109,12 +111,11 @@ def serve(
     scorer = Scorer(script, thread, limits=limits, counters=channel.counters() if channel else None)
     hosts = guards.hosts(source.host)
     collecting.count_in(scorer.counters)
-    if telemetry is not None:
-        telemetry.identify_with(scorer.renderer.identify)
-        if channel is None or channel.number == 1:  # it reads those of all replicas
-            telemetry.measure(scorer.counters)
+    if telemetry is not None and (channel is None or channel.number == 1):  # it reads those of all replicas
+        telemetry.measure(scorer.counters)
+    observation = Observation(delivery, telemetry, collecting, scorer.renderer.identify)
     access_log = AccessLog.of(scorer.identify)
-    service = Service(scorer, swagger, guards.access, recorder, access_log, hosts, telemetry, collecting)
+    service = Service(scorer, swagger, guards.access, recorder, access_log, hosts, observation)
     commands = _reload_command(service, environment) if live else None
     server = HttpServer(
         thread, service, source, address.grace, guards.certificate, commands=commands, rotation=rotation
@@ -123,13 +124,13 @@ def serve(
     return EXIT_DRAINED
 
 
-def _telemetry() -> Telemetry | None:
+def _telemetry(delivery: DeliveryProcess) -> Telemetry | None:
     """As `Telemetry.of`; without telemetry its HTTP client is not imported."""
     if not is_enabled(os.environ):
         return None
     from mlmagic.scoring.telemetry.telemetry import Telemetry
 
-    return Telemetry.of()
+    return Telemetry.of(delivery)
 
 
 def _reload_command(service: Service, environment: ScriptEnvironment) -> dict[str, Handler]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.calls.scorer import Reply, Scorer
-from mlmagic.scoring.collection.collection import Collection
 from mlmagic.scoring.http import content_encoding
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 from mlmagic.scoring.http.cors import Cors
@@ -26,7 +25,7 @@ from mlmagic.scoring.recorder import Recorder
 from mlmagic.scoring.server_logger import AccessLog
 
 if TYPE_CHECKING:
-    from mlmagic.scoring.telemetry.telemetry import Telemetry
+    from mlmagic.scoring.observation import Observation
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "
@@ -35,7 +34,7 @@ NOT_FOUND = (
 )
 DOCS = Path(__file__).parent / "openapi" / "docs.html"
 """The page for people; it reads /swagger.json."""
-_NOT_TRACED = frozenset([b"/", b"/metrics"])
+_NOT_OBSERVED = frozenset([b"/", b"/metrics"])
 """What asks for these asks again and again, and says nothing of those who use the service."""
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
@@ -51,8 +50,7 @@ class Service(Gatekeeper):
         recorder: Recorder | None = None,
         access_log: AccessLog | None = None,
         hosts: AllowedHosts | None = None,
-        telemetry: Telemetry | None = None,
-        collection: Collection | None = None,
+        observation: Observation | None = None,
     ) -> None:
         """``access`` and ``hosts`` are as for `Gatekeeper`."""
         super().__init__(access, hosts)
@@ -63,25 +61,22 @@ class Service(Gatekeeper):
         """Of the server; None without one."""
         self._recorder = recorder
         self._access_log = access_log
-        self._telemetry = telemetry
-        self._collection = collection
+        self._observation = observation
+        self._observe = observation.listen if observation is not None and observation.is_on else None
         metrics = MetricsRoute(scorer.counters, lambda: scorer.counters.totals().summary()).answer
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
-            b"/score": _route(
-                GET=self._collecting(self._score),
-                POST=self._collecting(self._score),
-                OPTIONS=self._score_options,
-            ),
+            b"/score": _route(GET=self._score, POST=self._score, OPTIONS=self._score_options),
             b"/swagger.json": _route(GET=self._swagger, HEAD=self._swagger, OPTIONS=self._options),
             b"/metrics": _route(GET=metrics, HEAD=metrics, OPTIONS=self._options),
             b"/docs": _route(GET=self._docs, HEAD=self._docs, OPTIONS=self._options),
         }
         self._open_inference = OpenInference(scorer)
-        for path, handlers in self._open_inference.routes().items():
-            if path.endswith(b"/infer"):
-                handlers = {name: self._collecting(handler) for name, handler in handlers.items()}
+        tensor_routes = self._open_inference.routes()
+        for path, handlers in tensor_routes.items():
             self._routes[path] = _route(**handlers, OPTIONS=self._options)
+        self._scored = frozenset([b"/score", *(path for path in tensor_routes if path.endswith(b"/infer"))])
+        """Where the script gets the bodies of requests."""
 
     @property
     def counters(self) -> Counters:
@@ -100,8 +95,8 @@ class Service(Gatekeeper):
         if route is None:
             path = request.path
             route = self._routes.get(path)
-        if self._telemetry is not None and path not in _NOT_TRACED:
-            reply = self._telemetry.listen(request, reply)
+        if self._observe is not None and path not in _NOT_OBSERVED:
+            reply = self._observe(request, reply, path in self._scored)
         if route is not None and self._cors is not None:
             reply = self._permitting(self._cors, request, reply)
         if (refusal := too_long_identity(request)) is not None:
@@ -202,26 +197,13 @@ class Service(Gatekeeper):
             reply = self._access_log.listen(request, reply)
         self.scorer.submit(request, reply)
 
-    def _collecting(self, handler: Callable[[Request, Reply], None]) -> Callable[[Request, Reply], None]:
-        """``handler``, whose requests the server records, if it is to."""
-        collection, identify = self._collection, self.scorer.renderer.identify
-        if collection is None or not collection.records_requests:
-            return handler
-
-        def collect(request: Request, reply: Reply) -> None:
-            handler(request, collection.listen(request, request.identity or identify(request), reply))
-
-        return collect
-
     def close(self) -> None:
         """End: no more requests will come."""
         self.scorer.close()
-        if self._collection is not None:
-            self._collection.close()
         if self._recorder is not None:
             self._recorder.write()
-        if self._telemetry is not None:
-            self._telemetry.close()
+        if self._observation is not None:
+            self._observation.close()
 
 
 def _route(

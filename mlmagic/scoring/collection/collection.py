@@ -1,4 +1,4 @@
-"""The data collection of this process: a bounded queue, and a thread that hands batches over to be written.
+"""The data collection of this process: what is collected waits in a bounded queue until it is written.
 
 A prediction never waits for it, and never fails because of it. When the queue is full, or the store fails
 for longer than it is tried again, records are dropped, counted in GET /metrics, and the log says so. The
@@ -12,25 +12,27 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property, partial
-from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.scoring.collection.entries import Entry, is_sampled
-from mlmagic.scoring.collection.request_records import RECORDS, SCORED, answered, asked, records_of
+from mlmagic.scoring.collection.request_records import RECORDS, SCORED, answered, asked, weight_of
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
-from mlmagic.scoring.delivery.batch_thread import BatchThread, Losses
-from mlmagic.scoring.delivery.delivery import Delivery, attempts
-from mlmagic.scoring.replayed import is_replayed
+from mlmagic.scoring.delivery.delivery import Outcome
+from mlmagic.scoring.delivery.losses import Losses
+from mlmagic.scoring.delivery.queue import DeliveryQueue, Plan
+from mlmagic.scoring.replayed import MARK, is_replayed
 
 if TYPE_CHECKING:
-    from mlmagic.scoring.collection.request_records import Record
     from mlmagic.scoring.collection.writer import RowWriter
+    from mlmagic.scoring.delivery.process import DeliveryProcess
     from mlmagic.scoring.http.request import Request
     from mlmagic.scoring.http.response import Response
     from mlmagic.scoring.metrics import Counters
+    from mlmagic.scoring.observed_request import BodyFields
 
 MOST_WAITING_BYTES = 64 << 20
 """About so much memory the records take that wait; more are dropped."""
@@ -47,9 +49,6 @@ CLOSE_SECONDS = 5.0
 PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Between the attempts to write to a store that fails."""
 _QUIET_SECONDS = 5.0
-_FULL = "the queue is full: the store is too slow"
-
-Reply = Callable[["Response"], None]
 
 
 class Collection:
@@ -60,19 +59,29 @@ class Collection:
         self.has_collector = False
         """Whether the script has a collector of its own, which records instead of the server."""
         self.collectors_made = 0
-        self._beside: Delivery | None = None
-        self._thread = BatchThread(
-            "mlmagic data collection",
-            self._deliver,
-            most_waiting=MOST_WAITING_BYTES,
-            most_at_once=MOST_AT_ONCE if settings.appends else MOST_IN_FILE,
-            delay_s=DELAY_SECONDS if settings.appends else FILE_SECONDS,
-        )
+        self._is_sampled = settings.sample_rate < 1
+        self._entries = DeliveryQueue(self._plan(), self._report, _records_of, self._tell_script)
+        """What the script collects."""
+        self._beside: DeliveryProcess | None = None
         self._losses = Losses("records of collected data were dropped", _QUIET_SECONDS, lambda: sys.stderr)
         self._counters: Counters | None = None
         self._counting = threading.Lock()
         if settings.writes:
             self._writer  # noqa: B018 (imported at the start, and not beside the first requests)
+
+    def _plan(self) -> Plan:
+        return Plan(
+            "mlmagic data collection",
+            lambda: self._writer,
+            most_waiting=MOST_WAITING_BYTES,
+            most_at_once=MOST_AT_ONCE if self.settings.appends else MOST_IN_FILE,
+            delay_s=DELAY_SECONDS if self.settings.appends else FILE_SECONDS,
+            pauses=PAUSES,
+            close_s=CLOSE_SECONDS,
+            full="the queue is full: the store is too slow",
+            ended="the process ended",
+            weigh=_weight_of_entry,
+        )
 
     def note_collector(self) -> None:
         """The script has made a collector."""
@@ -84,6 +93,16 @@ class Collection:
         """Whether the server is to record requests, unless the script has a collector."""
         return self.settings.writes and self.settings.records_requests
 
+    def record_with(self, process: DeliveryProcess) -> int:
+        """Have what the server records written by ``process``; returns the kind of these records."""
+        from mlmagic.scoring.collection.writer import RowWriter
+
+        self._beside = process
+        plan = replace(
+            self._plan(), make=partial(RowWriter, self.settings), weigh=_weight_of_request, records=RECORDS
+        )
+        return process.register(plan, self._report)
+
     def count_in(self, counters: Counters) -> None:
         """Count what is written and dropped in the metrics of the server."""
         self._counters = counters
@@ -94,48 +113,37 @@ class Collection:
 
     def add(self, record: Entry) -> None:
         """Take what a script collects; returns at once."""
-        if not self._thread.add(record, max(LEAST_BYTES, record.weight)):
-            self._drop(record.records, _FULL)
+        self._entries.add(record)
 
-    def listen(self, request: Request, identity: bytes, reply: Reply) -> Reply:
-        """``reply``, which also records the request and its answer, if it was scored without an error."""
-        if self.has_collector or request.method not in SCORED or is_replayed(request.fields):
-            return reply
-        if self.settings.sample_rate < 1 and not self.keeps(identity.decode("latin-1")):
-            return reply
-        sent, sent_type, sent_left_out = asked(request)
-
-        def heard(response: Response) -> None:
-            reply(response)
-            if 200 <= response.status < 300 and not self.has_collector:
-                got, got_type, got_left_out = answered(response)
-                record = (identity, time(), sent, sent_type, sent_left_out, got, got_type, got_left_out)
-                if not self._thread.add(record, LEAST_BYTES + len(sent) + len(got)):
-                    self._drop(RECORDS, _FULL)
-
-        return heard
+    def bodies_of(self, request: Request, response: Response) -> tuple[BodyFields, BodyFields] | None:
+        """What is collected of a request and its answer; None unless it was scored without an error."""
+        if not 200 <= response.status < 300 or self.has_collector or request.method not in SCORED:
+            return None
+        if MARK in request.fields and is_replayed(request.fields):
+            return None
+        if self._is_sampled and not self.keeps(request.identity.decode("latin-1")):
+            return None
+        return asked(request), answered(response)
 
     def close(self) -> None:
         """Write all that is waiting, for a few seconds at most."""
-        if left := self._thread.close(CLOSE_SECONDS):
-            self._drop(sum(map(records_of, left)), "the process ended")
-        elif self._beside is not None:
+        self._entries.close()
+        if self._beside is not None:
             self._beside.close()
         self._losses.log(at_once=True)
 
-    def _deliver(self, records: Sequence[Record]) -> None:
-        """On the thread: have them written, or drop what the store does not take."""
-        requests = [record for record in records if isinstance(record, tuple)]
-        if requests:
-            self._hand_over(self._process(), requests)
-        entries = [record for record in records if isinstance(record, Entry)]
-        if entries:
-            self._hand_over(self._writer, entries)
-            for entry, error in self._writer.failed:
-                if entry.on_error is not None:
-                    with suppress(Exception):  # it is the script's
-                        entry.on_error(error)
-        self._losses.log()
+    def _tell_script(self) -> None:
+        for entry, error in self._writer.failed:
+            if entry.on_error is not None:
+                with suppress(Exception):  # it is the script's
+                    entry.on_error(error)
+
+    def _report(self, outcome: Outcome) -> None:
+        if self._counters is not None and (outcome.delivered or outcome.dropped):
+            with self._counting:  # several threads may report
+                self._counters.collected += outcome.delivered
+                self._counters.uncollected += outcome.dropped
+        self._losses.report(outcome)
 
     @cached_property
     def _writer(self) -> RowWriter:
@@ -143,27 +151,17 @@ class Collection:
 
         return RowWriter(self.settings)
 
-    def _process(self) -> Delivery:
-        if self._beside is None:
-            from mlmagic.scoring.collection.writer import RowWriter
-            from mlmagic.scoring.delivery.process import DeliveryProcess
 
-            self._beside = DeliveryProcess(partial(RowWriter, self.settings))
-        return self._beside
+def _records_of(entry: Entry) -> int:
+    return entry.records
 
-    def _hand_over(self, delivery: Delivery, records: Sequence[Record]) -> None:
-        """Have them written, with some attempts."""
-        for outcome in attempts(delivery, records, PAUSES, self._thread.may_retry_after):
-            if self._counters is not None:
-                self._counters.collected += outcome.delivered
-            if outcome.dropped:
-                self._drop(outcome.dropped, outcome.reason)
 
-    def _drop(self, count: int, reason: str) -> None:
-        if self._counters is not None:
-            with self._counting:  # several threads may drop records
-                self._counters.uncollected += count
-        self._losses.add(count, reason)
+def _weight_of_entry(entry: Entry) -> int:
+    return max(LEAST_BYTES, entry.weight)
+
+
+def _weight_of_request(observed: Sequence[Any]) -> int:
+    return LEAST_BYTES + weight_of(observed)
 
 
 _lock = threading.Lock()

@@ -15,9 +15,6 @@ from mlmagic.scoring.collection.tables import BODY, TEXT, Table, csv_table, pred
 from mlmagic.scoring.http.request import BadInput
 from mlmagic.scoring.inputs.bodies import CSV, JSON, UNMARKED, is_json, parse_json
 
-BODY_BYTES = 1 << 20
-"""A longer body is left out."""
-
 
 def body_table(
     text: bytes,
@@ -29,13 +26,11 @@ def body_table(
     """The rows of a body, redacted. Of an answer, ``input_rows`` says how many rows were sent."""
     if left_out:
         return _one_text(f"[left out: {left_out}]")
-    kind, size = kind_of(content_type), len(text)
-    if size > BODY_BYTES:
-        return _one_text(f"[left out: {size} bytes, more than {BODY_BYTES}]")
+    kind = kind_of(content_type)
     try:
         decoded = text.decode()
     except UnicodeDecodeError:
-        return _one_text(f"[left out: {size} bytes of binary data, {kind}]")
+        return _one_text(f"[left out: {len(text)} bytes of binary data, {kind}]")
     table = None
     if is_json(kind):
         try:

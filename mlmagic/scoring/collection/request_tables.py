@@ -20,9 +20,10 @@ from mlmagic.scoring.collection.entries import (
     folder_of,
 )
 from mlmagic.scoring.collection.recorded_bodies import body_table, kind_of
-from mlmagic.scoring.collection.request_records import BodyFields, Fields
+from mlmagic.scoring.collection.request_records import Fields
 from mlmagic.scoring.collection.settings import CSV, CollectionSettings
 from mlmagic.scoring.inputs.bodies import is_json
+from mlmagic.scoring.observed_request import BodyFields
 
 _SHORT_BYTES = 4096
 """Of a longer body, to read it as a table takes no longer."""

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from mlmagic.scoring.collection.entries import Entry
-from mlmagic.scoring.collection.request_records import records_of
+from mlmagic.scoring.collection.request_records import RECORDS, fields_of
 from mlmagic.scoring.collection.request_tables import RequestTables
 from mlmagic.scoring.collection.settings import CollectionSettings
 from mlmagic.scoring.collection.stores import Batch, batches_of, store_of
 from mlmagic.scoring.delivery.delivery import Outcome
+from mlmagic.scoring.delivery.turns import turns
 
-if TYPE_CHECKING:
-    from mlmagic.scoring.collection.request_records import Record
-
-_SLICE = 64
-"""So many requests are read together, if they have the same shape."""
+Record: TypeAlias = Entry | tuple[Any, ...]
+"""What a script collects, or the fields of an `ObservedRequest`."""
 
 
 class RowWriter:
@@ -34,17 +32,16 @@ class RowWriter:
     def deliver(self, records: Sequence[Record]) -> Outcome:
         """Write them."""
         tables = RequestTables(self._settings)
-        refused: list[tuple[Record, Exception]] = []
-        requests = [record for record in records if isinstance(record, tuple)]
-        for at in range(0, len(requests), _SLICE):
-            some = requests[at : at + _SLICE]
+        refused: list[tuple[Any, Exception]] = []
+        requests = [fields_of(record) for record in records if isinstance(record, tuple)]
+        for some in turns(requests):
             if not tables.add_numbers(some):
                 refused += _refused(tables.add, some)
         entries: list[Entry] = []
         collected = [record for record in records if isinstance(record, Entry)]
         refused += _refused(lambda entry: entries.append(entry.redacted(self._settings.redaction)), collected)
         outcome = self._write(batches_of([*entries, *tables.entries()]))
-        dropped = sum(records_of(record) for record, _ in refused)
+        dropped = sum(_count(record) for record, _ in refused)
         reason = outcome.reason or "".join(f"{type(error).__name__}: {error}" for _, error in refused[-1:])
         return outcome._replace(dropped=dropped, reason=reason)
 
@@ -68,9 +65,13 @@ class RowWriter:
         """Nothing stays open."""
 
 
-def _refused(add: Callable[[Any], None], records: Iterable[Record]) -> list[tuple[Record, Exception]]:
+def _count(record: Record) -> int:
+    return RECORDS if isinstance(record, tuple) else record.records
+
+
+def _refused(add: Callable[[Any], None], records: Iterable[Any]) -> list[tuple[Any, Exception]]:
     """Add each record; returns those that cannot be added, each with its error."""
-    refused: list[tuple[Record, Exception]] = []
+    refused: list[tuple[Any, Exception]] = []
     for record in records:
         try:
             add(record)

@@ -8,7 +8,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from typing import Any
 
 _threads: weakref.WeakSet[BatchThread] = weakref.WeakSet()
 
@@ -56,11 +56,24 @@ class BatchThread:
             return False
         self._room -= weight
         self._waiting.append((record, weight))
+        self._wake_up()
+        return not self._is_closed  # if it has been closed meanwhile, perhaps nobody takes the record
+
+    def extend(self, records: Sequence[Any], weights: Sequence[int]) -> bool:
+        """Take all of these records; returns at once, False if there is no room for all."""
+        weight = sum(weights)
+        if weight > self._room:
+            return False
+        self._room -= weight
+        self._waiting.extend(zip(records, weights, strict=True))
+        self._wake_up()
+        return not self._is_closed
+
+    def _wake_up(self) -> None:
         if self._thread is None:
             self._start()
         if len(self._waiting) >= self._most_at_once and not self._wake.is_set():
             self._wake.set()
-        return not self._is_closed  # if it has been closed meanwhile, perhaps nobody takes the record
 
     def _start(self) -> None:
         with self._starting:
@@ -113,32 +126,6 @@ class BatchThread:
             self._deliver(())
             if closing:
                 return
-
-
-class Losses:
-    """Counts what was lost, and logs it: one line in ``quiet_s`` seconds."""
-
-    def __init__(self, words: str, quiet_s: float, stream: Callable[[], TextIO | None]) -> None:
-        """``words`` follow the count in the log, such as ``traces were not sent to HOST``."""
-        self._words, self._quiet_s, self._stream = words, quiet_s, stream
-        self._lock = threading.Lock()
-        self._lost, self._reason, self._logged = 0, "", -quiet_s
-
-    def add(self, count: int, reason: str) -> None:
-        """``count`` more were lost."""
-        with self._lock:
-            self._lost += count
-            self._reason = self._reason or reason
-
-    def log(self, *, at_once: bool = False) -> None:
-        """Log what was lost since the last line, unless that is too recent."""
-        now = time.monotonic()
-        with self._lock:
-            if not self._lost or (now - self._logged < self._quiet_s and not at_once):
-                return
-            lost, self._lost, self._logged = self._lost, 0, now
-            reason, self._reason = self._reason, ""
-        print(f"mlmagic: {lost} {self._words}: {reason}", file=self._stream(), flush=True)
 
 
 def _empty_all() -> None:

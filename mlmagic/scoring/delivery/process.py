@@ -1,128 +1,139 @@
-"""A delivery in a process beside the server: what it does takes no time from the interpreter that answers.
+"""Has records delivered by a process beside this one: that takes no time from the interpreter that answers.
 
-It is started with the first records, and ends when the server closes it or has ended.
+The process is started with the first record. Where none can be started, this one delivers them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import pickle
-import subprocess
-import sys
-import time
+import threading
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from multiprocessing.connection import Connection
-from pathlib import Path
-from socket import socketpair
-from typing import Any
+from collections.abc import Callable
 
-from mlmagic.scoring.delivery.delivery import Delivery, Outcome
+from mlmagic.scoring.delivery.delivery import Outcome
+from mlmagic.scoring.delivery.link import Link
+from mlmagic.scoring.delivery.queue import Plan
+from mlmagic.scoring.delivery.queues import Item, counts_of, new_kind
 
-MODULE = "mlmagic.scoring.delivery"
-SLICE = 512
-"""So many records are sent in one piece: meanwhile nobody else has this process's interpreter."""
-PAUSE_SECONDS = 0.001
-"""Between two pieces: requests are answered meanwhile."""
-END_SECONDS = 1.0
-"""How long the end of the server waits for it."""
-_HOME = Path(__file__).parents[3]
-_processes: weakref.WeakSet[DeliveryProcess] = weakref.WeakSet()
+MOST_ITEMS, MOST_BYTES = 128, 1 << 18
+"""So much is sent in one piece: meanwhile no request is answered."""
+FLUSH_SECONDS = 0.1
+"""How long an item waits for others to be sent with."""
+RESTART_SECONDS = 1.0
+"""After the end of a process, before another is started: one that cannot start must not take all the time."""
+
+Report = Callable[[Outcome], None]
 
 
 class DeliveryProcess:
-    """A delivery in a process of its own. Where none can be started, it is one of this process."""
+    """The kinds of records that a server has delivered, and the process that does it."""
 
-    def __init__(self, make: Callable[[], Delivery]) -> None:
-        """``make`` is called in that process, so it must be picklable."""
-        self._make = make
-        self._here: Delivery | None = None
-        self._connection: Connection | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        _processes.add(self)
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """``loop`` is that of the server."""
+        self._loop = loop
+        self._plans: list[Plan] = []
+        self._reports: list[Report] = []
+        self._reset()
+        _all.add(self)
 
-    def deliver(self, records: Sequence[Any]) -> Outcome:
-        """Send them to the process, and wait for what became of them."""
-        if self._here is None and self._connection is None:
+    def _reset(self) -> None:
+        self._items: list[Item] = []
+        self._bytes = 0
+        self._is_due = self._is_closed = False
+        self._flushing = threading.Lock()
+        self._link: Link | None = None
+        self._pause_s = 0.0
+
+    def register(self, plan: Plan, report: Report) -> int:
+        """Another kind of records; returns its number. ``report`` is called from any thread."""
+        self._plans.append(plan)
+        self._reports.append(report)
+        if self._link is not None:
+            self.add_now(new_kind(plan))
+        return len(self._plans) - 1
+
+    def add(self, item: Item, size: int) -> None:
+        """Take an item of about so many bytes; returns at once. Only for the thread of the loop."""
+        items = self._items
+        items.append(item)
+        self._bytes += size
+        if len(items) >= MOST_ITEMS or self._bytes >= MOST_BYTES:
+            self.flush()
+        elif not self._is_due and self._loop is not None:
+            self._is_due = True
+            self._loop.call_later(FLUSH_SECONDS, self._flush_due)
+
+    def add_now(self, item: Item) -> None:
+        """Take an item, from any thread, and send it."""
+        self._items.append(item)
+        self.flush()
+
+    def _flush_due(self) -> None:
+        self._is_due = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what was added, as far as the process takes it."""
+        # Never waits: what is printed while an object is deleted may come here from the thread that sends.
+        # That one looks again afterwards.
+        while self._has_work and self._flushing.acquire(blocking=False):
             try:
-                self._start()
-            except OSError:  # no memory, or no right to start processes
-                self._here = self._make()
-        if self._here is not None:
-            return self._here.deliver(records)
-        return self._ask("deliver", records)
+                self._send()
+            finally:
+                self._flushing.release()
 
-    def again(self) -> Outcome:
-        """The same for those that have failed."""
-        return self._here.again() if self._here is not None else self._ask("again", ())
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._items) or (self._link is not None and self._link.has_work)
+
+    def _send(self) -> None:
+        items = self._items[:]
+        del self._items[: len(items)]
+        self._bytes = 0
+        if self._is_closed:
+            return
+        try:
+            if self._link is None:
+                self._link = Link(self._plans, self._report, self.flush, self._loop, self._pause_s)
+            if items:
+                self._link.send(items)
+            self._link.work()
+        except RuntimeError as error:  # there can be no more threads: that is no reason to answer no request
+            for kind, count in counts_of(items, self._plans).items():
+                self._report(kind, Outcome(dropped=count, reason=str(error)))
+            return
+        if self._link.has_ended:
+            link, self._link = self._link, None
+            self._pause_s = RESTART_SECONDS
+            link.lose()
+
+    def _report(self, kind: int, outcome: Outcome) -> None:
+        self._reports[kind](outcome)
 
     def close(self) -> None:
-        """Let the process end; it is not waited for long."""
-        self._end()
-        if self._here is not None:
-            self._here.close()
-
-    def _ask(self, method: str, records: Sequence[Any]) -> Outcome:
-        try:
-            assert self._connection is not None
-            for at in range(0, len(records), SLICE):
-                if at:
-                    time.sleep(PAUSE_SECONDS)
-                self._connection.send_bytes(pickle.dumps(records[at : at + SLICE]))
-            self._connection.send_bytes(pickle.dumps(method))
-            outcome: Outcome = pickle.loads(self._connection.recv_bytes())
-        except (OSError, EOFError):
-            if self._process is not None:
-                self._process.kill()
-            self._end()
-            # Not sent to another process: this one may have delivered some of them.
-            return Outcome(dropped=len(records), reason="the process that delivers them was ended")
-        return outcome
-
-    def _start(self) -> None:
-        ours, theirs = socketpair()
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", MODULE, str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    # The working directory is the script's: its json.py is not for this process.
-                    env={**os.environ, "PYTHONPATH": _python_path(), "PYTHONSAFEPATH": "1"},
-                )
-            except BaseException:
-                ours.close()
-                raise
-        self._connection = Connection(ours.detach())
-        self._connection.send_bytes(pickle.dumps(self._make))
-
-    def _end(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-        if self._process is not None:
-            with suppress(subprocess.TimeoutExpired):  # it ends by itself when it has delivered what it has
-                self._process.wait(END_SECONDS)
+        """Have delivered what is waiting, for a few seconds at most; takes nothing afterwards."""
+        self.flush()
+        with self._flushing:
+            self._is_closed = True
+            link, self._link = self._link, None
+        if link is not None:
+            link.close()
 
     def _leave_to_parent(self) -> None:
-        """In a process that was forked from this one: the process beside it is the parent's."""
-        if self._connection is not None:
-            self._connection.close()
-        if self._process is not None:
-            self._process.returncode = 0  # so that its object does not look for it at its end
-        self._connection, self._process = None, None
+        """In a process that was forked from this one, whose loop, records and process are the parent's."""
+        if self._link is not None:
+            self._link.leave_to_parent()
+        self._loop = None
+        self._reset()
 
 
-def _python_path() -> str:
-    """So that the process finds this package, wherever the server has found it."""
-    return os.pathsep.join(filter(None, [str(_HOME), os.environ.get("PYTHONPATH")]))
+_all: weakref.WeakSet[DeliveryProcess] = weakref.WeakSet()
 
 
 def _leave_all() -> None:
-    for process in _processes:
-        process._leave_to_parent()
+    for each in _all:
+        each._leave_to_parent()
 
 
 if hasattr(os, "register_at_fork"):

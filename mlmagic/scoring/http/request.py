@@ -75,6 +75,8 @@ class Request:
     """The body as values by name, if it was read already."""
     encoder: Callable[[Any], Any] | None = field(default=None, init=False)
     """Makes the `Response` of what run() returned; None for JSON."""
+    received: bytes | None = field(default=None, init=False)
+    """The body as it came, if it has been read already and `body` is empty since then."""
     contexts: Any = field(default=None, init=False)
     """Of its spans, if somebody has to know their ids: see `mlmagic.scoring.telemetry.telemetry`."""
     peer: Peer = field(default=_UNKNOWN, init=False)

@@ -99,7 +99,7 @@ class OpenInference:
                 )
             )
             return
-        request.body = b""
+        request.received, request.body = request.body, b""
         request.encoder = inference.answer
         self._scorer.submit(request, lambda response: reply(_as_error(response)))
 

@@ -19,7 +19,8 @@ from mlmagic.scoring.telemetry.destination import (
     InvalidDestination,
     endpoint_of,
 )
-from mlmagic.scoring.telemetry.exporter import Exporter
+from mlmagic.scoring.telemetry.exporter import ExporterHere
+from mlmagic.scoring.telemetry.otlp import Line
 from mlmagic.scoring.telemetry.spans import spans_of
 
 TURNED_OFF = {
@@ -84,7 +85,7 @@ class AzureMonitor:
         self.changes = azure_monitor_records.Changes().read
         """Encodes the metrics."""
 
-    def traces(self, resource: Mapping[str, str]) -> Exporter:
+    def traces(self, resource: Mapping[str, str]) -> ExporterHere:
         """The exporter of spans; ``resource`` describes the service."""
         described = self._records.resource_of(resource)
         return self._made(
@@ -95,16 +96,16 @@ class AzureMonitor:
             ],
         )
 
-    def logs(self, resource: Mapping[str, str]) -> Exporter:
+    def logs(self, resource: Mapping[str, str]) -> ExporterHere:
         """The exporter of the lines of the log."""
         described = self._records.resource_of(resource)
         return self._made(
             "lines of the log",
             self._package.AzureMonitorLogExporter,
-            lambda lines: [self._records.line(described, each) for each in lines],
+            lambda lines: [self._records.line(described, Line.of(each)) for each in lines],
         )
 
-    def metrics(self, resource: Mapping[str, str]) -> Exporter:
+    def metrics(self, resource: Mapping[str, str]) -> ExporterHere:
         """The exporter of the metrics, of which each record is one reading."""
         described = self._records.resource_of(resource)
         return self._made(
@@ -113,9 +114,9 @@ class AzureMonitor:
             lambda readings: self._records.metrics_data(described, readings),
         )
 
-    def _made(self, what: str, kind: Any, convert: Callable[[Sequence[Any]], Any]) -> Exporter:
+    def _made(self, what: str, kind: Any, convert: Callable[[Sequence[Any]], Any]) -> ExporterHere:
         try:
             made = kind(connection_string=self._connection, **_SETTINGS)
         except ValueError as error:
             raise InvalidDestination(f"{CONNECTION_STRING} is wrong: {error}") from None
-        return Exporter(what, self._url, AzureMonitorDelivery(made, convert))
+        return ExporterHere(what, self._url, AzureMonitorDelivery(made, convert))

@@ -32,7 +32,7 @@ from mlmagic.scoring.telemetry.otlp import INTERNAL, Span, Value
 from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of
 
 if TYPE_CHECKING:
-    from mlmagic.scoring.telemetry.exporter import Exporter
+    from mlmagic.scoring.telemetry.exporter import ExporterHere
 
 PARENT_VARIABLE, STATE_VARIABLE = "TRACEPARENT", "TRACESTATE"
 _LONGEST = 512
@@ -93,12 +93,12 @@ class JobSpans:
             self._exporter.close()
 
 
-def _exporter(to: Destination, environment: Mapping[str, str]) -> Exporter:
-    from mlmagic.scoring.telemetry.exporter import Exporter
+def _exporter(to: Destination, environment: Mapping[str, str]) -> ExporterHere:
+    from mlmagic.scoring.telemetry.exporter import ExporterHere
     from mlmagic.scoring.telemetry.sender import Sender
 
     described = {**replica(), **resource(environment)}
-    return Exporter("traces", to.url, Sender(to, partial(otlp.traces, described)))
+    return ExporterHere("traces", to.url, Sender(to, partial(otlp.traces, described)))
 
 
 def _destination(environment: Mapping[str, str]) -> Destination | None:

@@ -57,6 +57,17 @@ class Line(NamedTuple):
     context: TraceContext | None = None
     """Of the request that it belongs to."""
 
+    def fields(self) -> tuple[Any, ...]:
+        """As plain values, for another process."""
+        context = None if self.context is None else tuple(self.context)
+        return self.time, self.text, self.stream, dict(self.attributes), context
+
+    @classmethod
+    def of(cls, fields: Sequence[Any]) -> Line:
+        """The line with these `fields`."""
+        time, text, stream, attributes, context = fields
+        return cls(time, text, stream, attributes, None if context is None else TraceContext(*context))
+
 
 def traces(resource: Mapping[str, str], spans: Iterable[Span]) -> bytes:
     """An ExportTraceServiceRequest; ``resource`` describes the service."""
@@ -78,6 +89,11 @@ def logs(resource: Mapping[str, str], lines: Iterable[Line]) -> bytes:
     """An ExportLogsServiceRequest."""
     scope = {"scope": _SCOPE, "logRecords": [_line(each) for each in lines]}
     return _request("resourceLogs", "scopeLogs", resource, scope)
+
+
+def logs_of(resource: Mapping[str, str], lines: Iterable[Sequence[Any]]) -> bytes:
+    """The same of the fields of lines."""
+    return logs(resource, map(Line.of, lines))
 
 
 def metrics(resource: Mapping[str, str], readings: Iterable[Sequence[Mapping[str, Any]]]) -> bytes:

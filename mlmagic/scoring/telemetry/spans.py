@@ -1,15 +1,17 @@
 """The spans of a request that was answered: its own, and that of the call of run() for it.
 
-On the path of a request only the fields of a `Record` are kept; the rest is done where the spans are sent.
+They are made where they are sent, of the fields of an `ObservedRequest`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from mlmagic.scoring.delivery.turns import turns
 from mlmagic.scoring.http.request import path_of
+from mlmagic.scoring.observed_request import Fields, ObservedRequest
 from mlmagic.scoring.telemetry import otlp
 from mlmagic.scoring.telemetry.otlp import INTERNAL, NUMBER, TEXT, Span
 from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of, new_digits
@@ -17,38 +19,6 @@ from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of, ne
 REQUEST_ID = "mlmagic.request_id"
 _DIGITS = 64
 """Of the ids of one request: 32 of its trace, 16 of its span, 16 of that of run()."""
-
-Fields = tuple[Any, ...]
-"""Those of a `Record`. However many wait, the garbage collection visits each once: they are plain values."""
-
-
-class Record(NamedTuple):
-    """What is queued of a request and its answer, and sent to the process that exports it."""
-
-    context: Fields | None
-    run: Fields | None
-    """The fields of the contexts of both spans, if somebody had to know their ids already."""
-    identity: bytes
-    """The request id: no character of it is escaped in JSON."""
-    method: bytes
-    target: bytes
-    status: int
-    asked_bytes: int
-    answered_bytes: int | None
-    """None for a stream."""
-    exec_ms: float | None
-    """How long run() took; None for a stream, and where nobody knows."""
-    called: float
-    """When the script was called first, by `time.perf_counter`; 0: never."""
-    arrived: float
-    clock: float
-    """When it was complete, and when it was answered, by the same clock."""
-    end: int
-    """When it was answered, in nanoseconds since the epoch."""
-    has_run: bool
-    """Whether run() was called."""
-    failed: bool
-    run_failed: bool
 
 
 class Answered(NamedTuple):
@@ -70,14 +40,18 @@ class Answered(NamedTuple):
 
 def traces(resource: Mapping[str, str], records: Sequence[Fields]) -> bytes:
     """An ExportTraceServiceRequest of the spans of all these requests."""
+    return otlp.encoded_traces(resource, ",".join(map(_all_encoded, turns(records))))
+
+
+def _all_encoded(records: Sequence[Fields]) -> str:
     digits = new_digits(_DIGITS * len(records))
     ids = (digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS))
-    return otlp.encoded_traces(resource, ",".join(map(_encoded, records, ids)))
+    return ",".join(map(_encoded, records, ids))
 
 
 def spans_of(fields: Fields) -> list[Span]:
     """The span of a request, and that of run() if it was called."""
-    record = Record(*fields)
+    record = ObservedRequest(*fields)
     context = TraceContext(*record.context) if record.context else context_of(None)
     run = TraceContext(*record.run) if record.run else context.child()
     start, run_start = _starts(record.exec_ms, record.called, record.arrived, record.clock, record.end)
@@ -100,8 +74,9 @@ def spans_of(fields: Fields) -> list[Span]:
 
 def _encoded(fields: Fields, new: str) -> str:
     """The JSON of its spans; ``new`` are the digits of ids that nobody knows yet."""
-    # Not a `Record`: of this there are thousands a second.
-    context, run, identity, method, target, status, asked, size, *times, has_run, failed, run_failed = fields
+    # Not an `ObservedRequest`: of this there are thousands a second.
+    *most, has_run, failed, run_failed, _, _ = fields
+    context, run, identity, method, target, status, asked, size, *times = most
     trace, span, parent = context[:3] if context else (new[:32], new[32:48], "")
     form = _form(method, path_of(target), status, size is None, bool(parent), has_run, failed, run_failed)
     start, run_start = _starts(*times)

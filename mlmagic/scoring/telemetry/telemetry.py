@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from time import perf_counter, time_ns
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.scoring.calls.streams import Stream
 from mlmagic.scoring.logs import Identify, follow, listen
+from mlmagic.scoring.observed_request import Fields
 from mlmagic.scoring.telemetry import otlp
-from mlmagic.scoring.telemetry.current_span import CurrentSpanIfUsed
+from mlmagic.scoring.telemetry.current_span import MODULE, CurrentSpanIfUsed
 from mlmagic.scoring.telemetry.destination import (
     LOGS,
     METRICS,
@@ -33,7 +33,7 @@ from mlmagic.scoring.telemetry.destination import (
     resource,
     sends_to_azure_monitor,
 )
-from mlmagic.scoring.telemetry.exporter import MOST_AT_ONCE, Exporter
+from mlmagic.scoring.telemetry.exporter import MOST_AT_ONCE, Exporter, ExporterBeside, ExporterHere
 from mlmagic.scoring.telemetry.metric_reader import MetricReader
 from mlmagic.scoring.telemetry.otlp import Line
 from mlmagic.scoring.telemetry.otlp_metrics import encoded
@@ -42,15 +42,15 @@ from mlmagic.scoring.telemetry.spans import REQUEST_ID, traces
 from mlmagic.scoring.telemetry.trace_context import HEADER, STATE, TraceContext, context_of
 
 if TYPE_CHECKING:
-    from mlmagic.scoring.calls.scorer import Reply
+    from mlmagic.scoring.delivery.process import DeliveryProcess
     from mlmagic.scoring.http.request import Request
-    from mlmagic.scoring.http.response import Response
     from mlmagic.scoring.metrics import Counters
 
 _TRACES_AT_ONCE = 1024
 """Less than a megabyte of JSON, which many a proxy takes at most."""
 _LONGEST_LINE = 64 * 1024
 """Characters of a line; Application Insights took as many."""
+_UNKNOWN = None, None
 
 
 class Contexts:
@@ -69,7 +69,7 @@ class Contexts:
             self._run = self.span.child()
         return self._run
 
-    def fields(self) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
+    def fields(self) -> tuple[Fields, Fields | None]:
         """Both as plain tuples; None of run() if nobody had to know it."""
         return tuple(self.span), None if self._run is None else tuple(self._run)
 
@@ -86,7 +86,6 @@ class Telemetry:
         """``metrics`` begins to send those of a server."""
         self._traces, self._logs, self._metrics = traces, logs, metrics
         self._reader: MetricReader | None = None
-        self._identify: Callable[[Request], bytes] = lambda request: b""
         self._answering: dict[bytes, Request] = {}
         """Requests that are being answered, by their ids."""
         self._current = CurrentSpanIfUsed()
@@ -96,8 +95,11 @@ class Telemetry:
             listen(self._heard)
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> Telemetry | None:
-        """None unless it is turned on and there is a place to send to. The log says what has no effect."""
+    def of(cls, process: DeliveryProcess, environment: Mapping[str, str] = os.environ) -> Telemetry | None:
+        """None unless it is turned on and there is a place to send to. The log says what has no effect.
+
+        ``process`` sends the traces and the log.
+        """
         if not is_enabled(environment):
             return None
         described = {**replica(), **resource(environment)}
@@ -116,8 +118,8 @@ class Telemetry:
             return None
         metrics = places[METRICS]
         return cls(
-            _exporter("traces", places[TRACES], partial(traces, of_process), most_at_once=_TRACES_AT_ONCE),
-            _exporter("lines of the log", places[LOGS], partial(otlp.logs, of_process)),
+            _exporter("traces", places[TRACES], partial(traces, of_process), process, _TRACES_AT_ONCE),
+            _exporter("lines of the log", places[LOGS], partial(otlp.logs_of, of_process), process),
             partial(MetricReader, partial(_metrics_to, metrics), encoded, described, seconds)
             if metrics is not None
             else None,
@@ -140,75 +142,35 @@ class Telemetry:
             else None,
         )
 
-    def identify_with(self, identify: Callable[[Request], bytes]) -> None:
-        """``identify`` returns the id of a request, which is in its lines of the log."""
-        self._identify = identify
-
     def measure(self, counters: Counters) -> None:
         """Send the metrics of the server that counts in ``counters``, from now on."""
         if self._metrics is not None:
             self._reader = self._metrics(counters)
 
-    def listen(self, request: Request, reply: Reply) -> Reply:
-        """``reply``, which also ends the spans of the request."""
-        self._answering[request.identity or self._identify(request)] = request
-        if not self._follows and self._current.is_used:
+    @property
+    def traces(self) -> Exporter | None:
+        """What sends the spans; None if they are sent nowhere."""
+        return self._traces
+
+    def begin(self, request: Request) -> None:
+        """A request is answered from now on; it has its id."""
+        self._answering[request.identity] = request
+        if not self._follows and MODULE in sys.modules:
             self._follows = True
             follow(self._works_on)
 
-        def heard(response: Response) -> None:
-            if isinstance(response, Stream):
-                self._end_with(response, request)
-                reply(response)
-            else:
-                reply(response)
-                self._end(request, response, False)
+    def end(self, request: Request) -> tuple[Fields | None, Fields | None] | None:
+        """It was answered: the fields of the contexts of its spans, as far as somebody had to know them.
 
-        return heard
-
-    def _end_with(self, stream: Stream, request: Request) -> None:
-        """Its generator goes on after the head of the answer."""
-        counted = stream.on_end
-
-        def ended(failed: bool) -> None:
-            counted(failed)
-            self._end(request, stream, failed)
-
-        stream.on_end = ended
-
-    def _end(self, request: Request, response: Response, failed: bool) -> None:
+        None if nobody keeps its spans.
+        """
         self._answering.pop(request.identity, None)
         if self._traces is None:
-            return
-        context = run = None
-        if request.contexts is not None or HEADER in request.fields:
-            contexts = contexts_of(request)
-            if not contexts.span.is_sampled:
-                return
-            context, run = contexts.fields()
-        is_stream = response.is_stream
-        exec_ms, run_failed = response.exec_ms, response.run_failed
-        self._traces.add(
-            # Fields of a `Record`.
-            (
-                context,
-                run,
-                request.identity,
-                request.method,
-                request.target,
-                response.status,
-                len(request.body),
-                None if is_stream else len(response.body),
-                None if is_stream else exec_ms,
-                request.called,
-                request.arrived,
-                perf_counter(),
-                time_ns(),
-                run_failed or exec_ms is not None,
-                failed,
-                run_failed,
-            )
-        )
+            return None
+        if request.contexts is None and HEADER not in request.fields:
+            return _UNKNOWN
+        contexts = contexts_of(request)
+        return contexts.fields() if contexts.span.is_sampled else None
 
     def _works_on(self, identify: Identify | None) -> None:
         """This thread, or task, calls the script for a request from now on, or has called it."""
@@ -223,7 +185,8 @@ class Telemetry:
         attributes = {REQUEST_ID: identity} if identity else {}
         contexts = self._contexts_of(identity) if identity else None
         context = contexts.span if contexts is not None else None
-        self._logs.add(Line(time_ns(), text[:_LONGEST_LINE], stream, attributes, context))
+        line = Line(time_ns(), text[:_LONGEST_LINE], stream, attributes, context)
+        self._logs.add(line.fields())
 
     def _contexts_of(self, identity: str) -> Contexts | None:
         """Those of the request with this id; None if it is answered."""
@@ -249,19 +212,17 @@ def _exporter(
     what: str,
     to: Destination | None,
     encode: Callable[[Sequence[Any]], bytes],
-    *,
+    process: DeliveryProcess,
     most_at_once: int = MOST_AT_ONCE,
 ) -> Exporter | None:
-    """Sends in a process beside this one, so ``encode`` must be picklable."""
+    """``encode`` must be picklable."""
     if to is None:
         return None
-    from mlmagic.scoring.delivery.process import DeliveryProcess
-
-    return Exporter(what, to.url, DeliveryProcess(partial(Sender, to, encode)), most_at_once=most_at_once)
+    return ExporterBeside(what, to.url, partial(Sender, to, encode), process, most_at_once=most_at_once)
 
 
 def _metrics_to(to: Destination, resource: Mapping[str, str]) -> Exporter:
-    return Exporter("metrics", to.url, Sender(to, partial(otlp.metrics, resource)))
+    return ExporterHere("metrics", to.url, Sender(to, partial(otlp.metrics, resource)))
 
 
 def _say(sentence: str) -> None:

@@ -1,12 +1,17 @@
-"""A delivery in a process beside this one."""
+"""Records that a process beside this one delivers."""
 
 from __future__ import annotations
 
+import asyncio
+import http
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,10 +19,11 @@ from typing import Any, NoReturn
 import psutil
 import pytest
 
-from mlmagic.scoring.delivery import process
+from mlmagic.scoring.delivery import link
 from mlmagic.scoring.delivery.__main__ import NICENESS
 from mlmagic.scoring.delivery.delivery import Outcome
-from mlmagic.scoring.delivery.process import SLICE, DeliveryProcess
+from mlmagic.scoring.delivery.process import MOST_BYTES, MOST_ITEMS, DeliveryProcess
+from mlmagic.scoring.delivery.queue import Plan
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.processes
@@ -32,9 +38,11 @@ class Notes:
     def deliver(self, records: Sequence[str]) -> Outcome:
         if "kill" in records:
             os.kill(os.getpid(), signal.SIGKILL)
+        if "hang" in records:
+            time.sleep(60)
         self._failed = [record for record in records if record == "bad"]
         with self._file.open("a") as file:
-            file.writelines(f"{os.getpid()} {record}\n" for record in records if record != "bad")
+            file.writelines(f"{os.getpid()} {record[:20]}\n" for record in records if record != "bad")
         return Outcome(len(records) - len(self._failed), len(self._failed), reason="it is bad")
 
     def again(self) -> Outcome:
@@ -45,12 +53,44 @@ class Notes:
             file.write(f"{os.getpid()} closed\n")
 
 
+class Written:
+    """What became of the records of one kind, as it was reported."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.reasons: set[str] = set()
+
+    def report(self, outcome: Outcome) -> None:
+        self.counts.update(delivered=outcome.delivered, dropped=outcome.dropped)
+        if outcome.dropped:
+            self.reasons.add(outcome.reason)
+
+
+def plan(file: Path, **changes: Any) -> Plan:
+    given: dict[str, Any] = {
+        "most_waiting": 1 << 30,
+        "most_at_once": 100,
+        "delay_s": 0.01,
+        "pauses": (0.0,),
+        "close_s": 10.0,
+        "full": "there is no room",
+        "ended": "the end has come",
+        **changes,
+    }
+    return Plan("test", partial(Notes, file), **given)
+
+
 @pytest.fixture
-def notes(tmp_path: Path) -> Iterator[tuple[DeliveryProcess, Path]]:
-    file = tmp_path / "notes"
-    file.touch()
-    made = DeliveryProcess(partial(Notes, file))
-    yield made, file
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "notes"
+    made.touch()
+    return made
+
+
+@pytest.fixture
+def process() -> Iterator[DeliveryProcess]:
+    made = DeliveryProcess()
+    yield made
     made.close()
 
 
@@ -59,76 +99,254 @@ def lines(file: Path) -> list[tuple[int, str]]:
     return [(int(pid), words) for pid, words in found]
 
 
-def test_it_is_another_process_and_ends_with_the_last_call(notes: tuple[DeliveryProcess, Path]) -> None:
-    delivery, file = notes
-    records = [str(number) for number in range(3 * SLICE + 1)]
-    assert delivery.deliver(records) == Outcome(len(records), reason="it is bad")
-    assert delivery.deliver(["bad", "good"]) == Outcome(1, 1, reason="it is bad")
-    assert delivery.again() == Outcome(1)
-    assert psutil.Process(lines(file)[0][0]).nice() == min(19, psutil.Process().nice() + NICENESS)
-    delivery.close()
+def words(file: Path) -> list[str]:
+    return [words for _, words in lines(file)]
+
+
+def serve(work: Callable[[asyncio.AbstractEventLoop], Any]) -> None:
+    """Run ``work`` in an event loop, as a server has one."""
+
+    async def main() -> None:
+        await work(asyncio.get_running_loop())
+
+    asyncio.run(main())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def test_it_is_another_process_and_delivers_all_before_it_ends(process: DeliveryProcess, file: Path) -> None:
+    written = Written()
+    kind = process.register(plan(file), written.report)
+    records = [str(number) for number in range(1000)]
+    for record in [*records, "bad"]:
+        process.add_now((kind, record))
+    process.close()
     (pid,) = {pid for pid, _ in lines(file)}
     assert pid != os.getpid()
-    assert [words for _, words in lines(file)] == [*records, "good", "closed"]
+    assert words(file) == [*records, "closed"]
+    assert written.counts == {"delivered": 1001, "dropped": 0}
     assert not psutil.pid_exists(pid)
+    process.add_now((kind, "too late"))
+    assert words(file)[-1] == "closed"
 
 
-def test_a_new_one_is_started_after_a_kill(notes: tuple[DeliveryProcess, Path]) -> None:
-    delivery, file = notes
-    assert delivery.deliver(["one"]).delivered == 1
-    lost = delivery.deliver(["kill", "two"])
-    assert lost == Outcome(dropped=2, reason="the process that delivers them was ended")
-    assert delivery.deliver(["three"]).delivered == 1
-    assert [words for _, words in lines(file)] == ["one", "three"]
+def test_a_server_hears_what_became_of_records_while_it_serves(file: Path) -> None:
+    written, other = Written(), Written()
+
+    async def work(loop: asyncio.AbstractEventLoop) -> None:
+        process = DeliveryProcess(loop)
+        first, second = (
+            process.register(plan(file), written.report),
+            process.register(plan(file), other.report),
+        )
+        for number in range(MOST_ITEMS + 1):  # the last waits for others
+            process.add((first, f"{number}", second, "bad"), 10)
+        await until(lambda: written.counts["delivered"] == other.counts["delivered"] == MOST_ITEMS + 1)
+        assert psutil.Process(lines(file)[0][0]).nice() == min(19, psutil.Process().nice() + NICENESS)
+        process.close()
+
+    serve(work)
+    assert words(file) == [*map(str, range(MOST_ITEMS + 1)), *["closed"] * 2]
+
+
+def test_a_kind_that_comes_later_is_delivered_too(
+    process: DeliveryProcess, file: Path, tmp_path: Path
+) -> None:
+    first = process.register(plan(file), Written().report)
+    process.add_now((first, "one"))
+    second = process.register(plan(tmp_path / "others"), Written().report)
+    process.add_now((first, "two", second, "three"))
+    process.close()
+    assert words(file) == ["one", "two", "closed"]
+    assert words(tmp_path / "others") == ["three", "closed"]
+
+
+def test_more_than_the_pipe_takes_waits_for_room_and_no_caller_waits(file: Path) -> None:
+    written = Written()
+
+    async def work(loop: asyncio.AbstractEventLoop) -> None:
+        process = DeliveryProcess(loop)
+        kind = process.register(plan(file), written.report)
+        process.add_now((kind, "first"))
+        await until(lambda: written.counts["delivered"])
+        beside = psutil.Process(lines(file)[0][0])
+        beside.suspend()
+        for number in range(40):
+            process.add((kind, f"{number:<20} {'x' * MOST_BYTES}"), MOST_BYTES)
+        beside.resume()
+        await until(lambda: written.counts["delivered"] == 41)
+        process.close()
+
+    serve(work)
+    assert [word.strip() for word in words(file)] == ["first", *map(str, range(40)), "closed"]
+
+
+def test_of_a_process_that_does_not_read_so_much_waits_at_most(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "MOST_UNSENT", 4 * MOST_BYTES)
+    written = Written()
+
+    async def work(loop: asyncio.AbstractEventLoop) -> None:
+        process = DeliveryProcess(loop)
+        kind = process.register(plan(file), written.report)
+        process.add_now((kind, "first"))
+        await until(lambda: written.counts["delivered"])
+        beside = psutil.Process(lines(file)[0][0])
+        beside.suspend()
+        for _ in range(40):
+            process.add((kind, "x" * MOST_BYTES), MOST_BYTES)
+        assert written.reasons == {link.BEHIND}
+        beside.resume()
+        process.close()
+
+    serve(work)
+    arrived = len(words(file)) - len(["first", "closed"])
+    assert 0 < arrived < 40
+    assert written.counts["dropped"] == 40 - arrived
+
+
+def test_a_new_one_is_started_after_a_kill(file: Path) -> None:
+    written = Written()
+
+    async def work(loop: asyncio.AbstractEventLoop) -> None:
+        process = DeliveryProcess(loop)
+        kind = process.register(plan(file), written.report)
+        process.add_now((kind, "one"))
+        await until(lambda: written.counts["delivered"] == 1)
+        process.add_now((kind, "kill"))
+        await until(lambda: written.counts["dropped"] == 1)
+        process.add_now((kind, "two"))
+        await until(lambda: written.counts["delivered"] == 2)
+        process.close()
+
+    serve(work)
+    assert written.reasons == {link.KILLED}
+    assert words(file) == ["one", "two", "closed"]
     assert len({pid for pid, _ in lines(file)}) == 2
 
 
+def test_the_end_does_not_wait_long_for_what_hangs(process: DeliveryProcess, file: Path) -> None:
+    written = Written()
+    kind = process.register(plan(file, close_s=0.1, most_at_once=1), written.report)
+    process.add_now((kind, "one"))
+    wait_for(lambda: words(file), "the first record")
+    process.add_now((kind, "hang"))
+    process.add_now((kind, "two"))
+    process.close()
+    assert written.counts == {"delivered": 1, "dropped": 2}
+    assert written.reasons == {"the end has come"}
+    wait_for(lambda: not psutil.pid_exists(lines(file)[0][0]), "the end of the process")
+
+
+@pytest.mark.parametrize(("where", "name"), [(subprocess, "Popen"), (os, "pipe")])
 def test_where_none_can_be_started_it_delivers_here(
-    notes: tuple[DeliveryProcess, Path], monkeypatch: pytest.MonkeyPatch
+    process: DeliveryProcess, file: Path, monkeypatch: pytest.MonkeyPatch, where: Any, name: str
 ) -> None:
     def fail(*_: Any, **__: Any) -> NoReturn:
         raise BlockingIOError("Resource temporarily unavailable")
 
-    monkeypatch.setattr(process.subprocess, "Popen", fail)
-    delivery, file = notes
-    assert delivery.deliver(["one", "bad"]).failed == 1
-    assert delivery.again() == Outcome(1)
-    assert lines(file) == [(os.getpid(), "one")]
+    monkeypatch.setattr(where, name, fail)
+    written = Written()
+    kind = process.register(plan(file), written.report)
+    process.add_now((kind, "one"))
+    process.add_now((kind, "bad"))
+    process.close()
+    assert lines(file) == [(os.getpid(), "one"), (os.getpid(), "closed")]
+    assert written.counts == {"delivered": 2, "dropped": 0}
 
 
-def test_it_ends_when_this_process_was_killed(tmp_path: Path) -> None:
-    file = tmp_path / "notes"
+def test_without_another_thread_records_are_dropped_and_nobody_fails(
+    process: DeliveryProcess, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(thread: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    written = Written()
+    kind = process.register(plan(file, records=2), written.report)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        process.add_now((kind, "one"))
+    assert (written.counts["dropped"], written.reasons) == (2, {"can't start new thread"})
+    process.add_now((kind, "two"))
+    process.close()
+    assert words(file) == ["two", "closed"]
+
+
+def test_a_value_of_another_type_drops_its_record_alone(process: DeliveryProcess, file: Path) -> None:
+    written = Written()
+    kind = process.register(plan(file), written.report)
+    for record in ("one", http.HTTPStatus.OK, "two"):
+        process.add_now((kind, record))
+    process.close()
+    assert words(file) == ["one", "two", "closed"]
+    assert written.counts == {"delivered": 2, "dropped": 1}
+    assert written.reasons == {link.UNKNOWN}
+
+
+def test_the_records_of_several_threads_are_delivered_once_each(process: DeliveryProcess, file: Path) -> None:
+    kind = process.register(plan(file), Written().report)
+    threads = [
+        threading.Thread(
+            target=lambda sender=sender: [process.add_now((kind, f"{sender} {at}")) for at in range(500)]
+        )
+        for sender in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    process.close()
+    found = words(file)
+    for sender in range(4):
+        mine = [word for word in found if word.startswith(f"{sender} ")]
+        assert mine == [f"{sender} {at}" for at in range(500)]
+
+
+def test_it_delivers_what_it_has_when_this_process_was_killed(file: Path) -> None:
     code = (
-        "import os, signal, sys\nfrom functools import partial\nfrom pathlib import Path\n"
+        "import os, signal, sys, time\nfrom pathlib import Path\n"
         "from mlmagic.scoring.delivery.process import DeliveryProcess\n"
-        "from tests.scoring.delivery.test_process import Notes\n"
-        "DeliveryProcess(partial(Notes, Path(sys.argv[1]))).deliver(['one'])\n"
+        "from tests.scoring.delivery.test_process import Written, plan, words\n"
+        "process, file = DeliveryProcess(), Path(sys.argv[1])\n"
+        "kind = process.register(plan(file), Written().report)\n"
+        "process.add_now((kind, 'one'))\n"
+        "while not words(file): time.sleep(0.01)\n"
+        "process.add_now((kind, 'two'))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(file)], check=False, timeout=60)
-    wait_for(lambda: [words for _, words in lines(file)] == ["one", "closed"], "the end of the process")
+    wait_for(lambda: words(file) == ["one", "two", "closed"], "the end of the process")
 
 
-def test_a_fork_has_one_of_its_own(notes: tuple[DeliveryProcess, Path]) -> None:
-    delivery, file = notes
-    delivery.deliver(["parent"])
+def test_a_fork_has_one_of_its_own(process: DeliveryProcess, file: Path) -> None:
+    kind = process.register(plan(file), Written().report)
+    process.add_now((kind, "parent"))
+    wait_for(lambda: words(file), "the first record")
     child = os.fork()
     if child == 0:
         try:
-            delivery.deliver(["child"])
-            delivery.close()
+            process.add_now((kind, "child"))
+            process.close()
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-    delivery.deliver(["parent again"])
+    process.add_now((kind, "parent again"))
+    process.close()
     found = lines(file)
-    assert [words for _, words in found] == ["parent", "child", "closed", "parent again"]
+    assert words(file) == ["parent", "child", "closed", "parent again", "closed"]
     assert found[0][0] == found[3][0] != found[1][0]
 
 
 def test_modules_of_the_working_directory_are_not_for_it(
-    notes: tuple[DeliveryProcess, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    process: DeliveryProcess, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pickle.py").write_text("raise SystemExit('the script has a pickle.py')")
     monkeypatch.chdir(tmp_path)
-    assert notes[0].deliver(["one"]).delivered == 1
+    process.add_now((process.register(plan(file), Written().report), "one"))
+    process.close()
+    assert words(file) == ["one", "closed"]

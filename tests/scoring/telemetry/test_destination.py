@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from mlmagic.scoring.delivery.process import DeliveryProcess
 from mlmagic.scoring.telemetry.azure_monitor import TURNED_OFF
 from mlmagic.scoring.telemetry.destination import (
     CONNECTION_STRING,
@@ -176,7 +177,7 @@ def test_without_the_exporters_package_the_log_says_so(
     for name in TURNED_OFF:  # they are restored after the test
         monkeypatch.setenv(name, "true")
     environment = {ENABLED: "true", CONNECTION_STRING: f"InstrumentationKey={KEY}"}
-    assert Telemetry.of(environment) is None
+    assert Telemetry.of(DeliveryProcess(), environment) is None
     told = capsys.readouterr().err
     assert told.startswith("mlmagic: no traces, logs or metrics are sent: ")
     assert "needs the package azure-monitor-opentelemetry-exporter" in told

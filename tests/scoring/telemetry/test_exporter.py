@@ -10,7 +10,7 @@ import pytest
 from mlmagic.scoring.telemetry import exporter as module
 from mlmagic.scoring.telemetry import otlp
 from mlmagic.scoring.telemetry.destination import Destination
-from mlmagic.scoring.telemetry.exporter import Exporter
+from mlmagic.scoring.telemetry.exporter import ExporterHere
 from mlmagic.scoring.telemetry.otlp import Line, Span
 from mlmagic.scoring.telemetry.sender import Sender
 from mlmagic.scoring.telemetry.trace_context import context_of
@@ -20,9 +20,9 @@ from tests.support.waiting import wait_for
 pytestmark = pytest.mark.together
 
 
-def exporter_to(url: str) -> Exporter:
+def exporter_to(url: str) -> ExporterHere:
     place = Destination(f"{url}/v1/traces", {"api-key": "secret"}, 5.0)
-    return Exporter(
+    return ExporterHere(
         "traces", place.url, Sender(place, lambda spans: otlp.traces({"service.name": "svc"}, spans))
     )
 
@@ -58,7 +58,7 @@ def test_lines_arrive_with_their_stream_and_span() -> None:
     context = context_of(None)
     with collecting() as collector:
         place = Destination(f"{collector.url}/v1/logs", {}, 5.0)
-        exporter = Exporter("lines", place.url, Sender(place, lambda lines: otlp.logs({}, lines)))
+        exporter = ExporterHere("lines", place.url, Sender(place, lambda lines: otlp.logs({}, lines)))
         exporter.add(Line(5, "hello", "stdout", {"mlmagic.request_id": "r"}, context))
         exporter.add(Line(6, "careful", "stderr", {}))
         exporter.close()

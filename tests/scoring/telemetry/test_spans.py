@@ -7,13 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
+from mlmagic.scoring.observed_request import ObservedRequest
 from mlmagic.scoring.telemetry import otlp
-from mlmagic.scoring.telemetry.spans import Record, spans_of, traces
+from mlmagic.scoring.telemetry.spans import spans_of, traces
 from mlmagic.scoring.telemetry.trace_context import TraceContext
 
 CALLED = TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "a" * 16, "00f067aa0ba902b7", True, "vendor=1")
 FIRST = TraceContext("1" * 32, "b" * 16)
-RECORD = Record(
+RECORD = ObservedRequest(
     tuple(FIRST), tuple(FIRST.child()), b"id-1", b"POST", b"/score", 200, 62, 19, 0.035,
     5.00002, 5.0, 5.0001, 1_700_000_000_123_456_789, True, False, False,
 )  # fmt: skip

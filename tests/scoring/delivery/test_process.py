@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -118,6 +119,17 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
+@asynccontextmanager
+async def suspended(process: DeliveryProcess, kind: int, file: Path) -> AsyncIterator[None]:
+    """Inside of it, the process beside this one has delivered ``first``, and does not read."""
+    process.add_now((kind, "first"))
+    await until(lambda: words(file))
+    beside = psutil.Process(lines(file)[0][0])
+    beside.suspend()
+    yield
+    beside.resume()
+
+
 def test_it_is_another_process_and_delivers_all_before_it_ends(process: DeliveryProcess, file: Path) -> None:
     written = Written()
     kind = process.register(plan(file), written.report)
@@ -171,13 +183,9 @@ def test_more_than_the_pipe_takes_waits_for_room_and_no_caller_waits(file: Path)
     async def work(loop: asyncio.AbstractEventLoop) -> None:
         process = DeliveryProcess(loop)
         kind = process.register(plan(file), written.report)
-        process.add_now((kind, "first"))
-        await until(lambda: written.counts["delivered"])
-        beside = psutil.Process(lines(file)[0][0])
-        beside.suspend()
-        for number in range(40):
-            process.add((kind, f"{number:<20} {'x' * MOST_BYTES}"), MOST_BYTES)
-        beside.resume()
+        async with suspended(process, kind, file):
+            for number in range(40):
+                process.add((kind, f"{number:<20} {'x' * MOST_BYTES}"), MOST_BYTES)
         await until(lambda: written.counts["delivered"] == 41)
         process.close()
 
@@ -194,14 +202,10 @@ def test_of_a_process_that_does_not_read_so_much_waits_at_most(
     async def work(loop: asyncio.AbstractEventLoop) -> None:
         process = DeliveryProcess(loop)
         kind = process.register(plan(file), written.report)
-        process.add_now((kind, "first"))
-        await until(lambda: written.counts["delivered"])
-        beside = psutil.Process(lines(file)[0][0])
-        beside.suspend()
-        for _ in range(40):
-            process.add((kind, "x" * MOST_BYTES), MOST_BYTES)
-        assert written.reasons == {link.BEHIND}
-        beside.resume()
+        async with suspended(process, kind, file):
+            for _ in range(40):
+                process.add((kind, "x" * MOST_BYTES), MOST_BYTES)
+            assert written.reasons == {link.BEHIND}
         process.close()
 
     serve(work)

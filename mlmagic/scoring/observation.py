@@ -6,10 +6,12 @@ This is on the path of each request: what can be done later is done by the proce
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import modules
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.calls.streams import Stream
+from mlmagic.scoring.telemetry.names import HEADER, MODULE
 
 if TYPE_CHECKING:
     from mlmagic.scoring.calls.scorer import Reply
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 Contexts = tuple["Fields | None", "Fields | None"]
 """Of the span of a request, and of that of run(), as far as their ids are known."""
+_UNKNOWN: Contexts = (None, None)
 _RECORD_BYTES = 300
 """About so much is sent of a request besides the bodies."""
 
@@ -51,11 +54,13 @@ class Observation:
 
         ``is_scored``: the script gets its body, which may be collected.
         """
-        if not request.identity:
-            self._identify(request)
+        # Few calls: each takes about a percent of the time of a small model.
+        identity = request.identity or self._identify(request)
         telemetry = self._telemetry
         if telemetry is not None:
-            telemetry.begin(request)
+            telemetry.answering[identity] = request
+            if not telemetry.follows and MODULE in modules:
+                telemetry.follow()
         collection = self._collection if is_scored and self._body_kind is not None else None
 
         def heard(response: Response) -> None:
@@ -66,7 +71,11 @@ class Observation:
             else:
                 reply(response)
                 if telemetry is not None:
-                    contexts = telemetry.end(request)
+                    telemetry.answering.pop(identity, None)
+                    if request.contexts is None and HEADER not in request.fields:
+                        contexts = _UNKNOWN
+                    else:
+                        contexts = _contexts(request)
             bodies = None if collection is None else collection.bodies_of(request, response)
             if contexts is not None or bodies is not None:
                 self._keep(request, response, contexts, bodies)
@@ -81,7 +90,8 @@ class Observation:
 
         def ended(failed: bool) -> None:
             counted(failed)
-            if (contexts := telemetry.end(request)) is not None:
+            telemetry.answering.pop(request.identity, None)
+            if (contexts := _contexts(request)) is not None:
                 self._keep(request, stream, contexts, None, failed)
 
         stream.on_end = ended
@@ -122,8 +132,8 @@ class Observation:
         )
         spans, rows = self._span_kind, self._body_kind
         if contexts is not None and spans is None:
-            assert self._traces is not None
-            self._traces.add(record)
+            if self._traces is not None:
+                self._traces.add(record)
             contexts = None
         if bodies is None:
             if contexts is not None:
@@ -137,3 +147,11 @@ class Observation:
         self._collection.close()
         if self._telemetry is not None:
             self._telemetry.close()
+
+
+def _contexts(request: Request) -> Contexts | None:
+    """None if nobody keeps its spans."""
+    from mlmagic.scoring.telemetry.telemetry import contexts_of
+
+    contexts = contexts_of(request)
+    return contexts.fields() if contexts.span.is_sampled else None

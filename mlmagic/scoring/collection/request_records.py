@@ -39,20 +39,20 @@ def asked(request: Request) -> BodyFields:
         return b"", kind, f"compressed with {fields[b'content-encoding'].decode('latin-1')}"
     if _LENGTH_OF_JSON in fields:
         return b"", kind, "binary tensors"
-    return _short(request.body if request.received is None else request.received, kind)
+    body = request.body if request.received is None else request.received
+    return (body, kind, "") if len(body) <= BODY_BYTES else _too_long(body, kind)
 
 
 def answered(response: Response) -> BodyFields:
     """The body of an answer."""
     if response.is_stream:
         return b"", "", "a stream"
-    return _short(response.body, response.content_type)
+    body, kind = response.body, response.content_type
+    return (body, kind, "") if len(body) <= BODY_BYTES else _too_long(body, kind)
 
 
-def _short(body: bytes, kind: bytes | str) -> BodyFields:
-    if len(body) > BODY_BYTES:
-        return b"", kind, f"{len(body)} bytes, more than {BODY_BYTES}"
-    return body, kind, ""
+def _too_long(body: bytes, kind: bytes | str) -> BodyFields:
+    return b"", kind, f"{len(body)} bytes, more than {BODY_BYTES}"
 
 
 def fields_of(observed: Sequence[Any]) -> Fields:

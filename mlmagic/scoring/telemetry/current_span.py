@@ -10,9 +10,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from mlmagic.scoring.telemetry.names import MODULE
 from mlmagic.scoring.telemetry.trace_context import TraceContext
 
-MODULE = "opentelemetry.trace"
 _token: ContextVar[Any] = ContextVar("token", default=None)
 
 

@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlmagic.scoring.telemetry import otlp
-from mlmagic.scoring.telemetry.current_span import MODULE, CurrentSpanIfUsed
+from mlmagic.scoring.telemetry.current_span import CurrentSpanIfUsed
 from mlmagic.scoring.telemetry.destination import (
     TRACES,
     Destination,
@@ -28,6 +28,7 @@ from mlmagic.scoring.telemetry.destination import (
     replica,
     resource,
 )
+from mlmagic.scoring.telemetry.names import MODULE
 from mlmagic.scoring.telemetry.otlp import INTERNAL, Span, Value
 from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of
 

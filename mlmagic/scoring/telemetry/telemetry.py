@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mlmagic.scoring.logs import Identify, follow, listen
 from mlmagic.scoring.observed_request import Fields
 from mlmagic.scoring.telemetry import otlp
-from mlmagic.scoring.telemetry.current_span import MODULE, CurrentSpanIfUsed
+from mlmagic.scoring.telemetry.current_span import CurrentSpanIfUsed
 from mlmagic.scoring.telemetry.destination import (
     LOGS,
     METRICS,
@@ -35,11 +35,12 @@ from mlmagic.scoring.telemetry.destination import (
 )
 from mlmagic.scoring.telemetry.exporter import MOST_AT_ONCE, Exporter, ExporterBeside, ExporterHere
 from mlmagic.scoring.telemetry.metric_reader import MetricReader
+from mlmagic.scoring.telemetry.names import HEADER, STATE
 from mlmagic.scoring.telemetry.otlp import Line
 from mlmagic.scoring.telemetry.otlp_metrics import encoded
 from mlmagic.scoring.telemetry.sender import Sender
 from mlmagic.scoring.telemetry.spans import REQUEST_ID, traces
-from mlmagic.scoring.telemetry.trace_context import HEADER, STATE, TraceContext, context_of
+from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of
 
 if TYPE_CHECKING:
     from mlmagic.scoring.delivery.process import DeliveryProcess
@@ -50,7 +51,6 @@ _TRACES_AT_ONCE = 1024
 """Less than a megabyte of JSON, which many a proxy takes at most."""
 _LONGEST_LINE = 64 * 1024
 """Characters of a line; Application Insights took as many."""
-_UNKNOWN = None, None
 
 
 class Contexts:
@@ -86,10 +86,10 @@ class Telemetry:
         """``metrics`` begins to send those of a server."""
         self._traces, self._logs, self._metrics = traces, logs, metrics
         self._reader: MetricReader | None = None
-        self._answering: dict[bytes, Request] = {}
-        """Requests that are being answered, by their ids."""
+        self.answering: dict[bytes, Request] = {}
+        """Requests that are being answered, by their ids; whoever observes them keeps it."""
         self._current = CurrentSpanIfUsed()
-        self._follows = False
+        self.follows = False
         """Whether it follows which request the script is called for."""
         if logs is not None:
             listen(self._heard)
@@ -152,25 +152,10 @@ class Telemetry:
         """What sends the spans; None if they are sent nowhere."""
         return self._traces
 
-    def begin(self, request: Request) -> None:
-        """A request is answered from now on; it has its id."""
-        self._answering[request.identity] = request
-        if not self._follows and MODULE in sys.modules:
-            self._follows = True
-            follow(self._works_on)
-
-    def end(self, request: Request) -> tuple[Fields | None, Fields | None] | None:
-        """It was answered: the fields of the contexts of its spans, as far as somebody had to know them.
-
-        None if nobody keeps its spans.
-        """
-        self._answering.pop(request.identity, None)
-        if self._traces is None:
-            return None
-        if request.contexts is None and HEADER not in request.fields:
-            return _UNKNOWN
-        contexts = contexts_of(request)
-        return contexts.fields() if contexts.span.is_sampled else None
+    def follow(self) -> None:
+        """From now on, follow which request the script is called for: it uses opentelemetry."""
+        self.follows = True
+        follow(self._works_on)
 
     def _works_on(self, identify: Identify | None) -> None:
         """This thread, or task, calls the script for a request from now on, or has called it."""
@@ -190,7 +175,7 @@ class Telemetry:
 
     def _contexts_of(self, identity: str) -> Contexts | None:
         """Those of the request with this id; None if it is answered."""
-        request = self._answering.get(identity.encode("latin-1"))
+        request = self.answering.get(identity.encode("latin-1"))
         return None if request is None else contexts_of(request)
 
     def close(self) -> None:

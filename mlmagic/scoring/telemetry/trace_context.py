@@ -10,7 +10,6 @@ import random
 import re
 from typing import NamedTuple
 
-HEADER, STATE = b"traceparent", b"tracestate"
 _PARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _SAMPLED = 1
 _random = random.Random()

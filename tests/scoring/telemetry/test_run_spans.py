@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from opentelemetry.trace import get_current_span
 
-from mlmagic.scoring.telemetry.current_span import MODULE, CurrentSpan, CurrentSpanIfUsed
+from mlmagic.scoring.telemetry.current_span import CurrentSpan, CurrentSpanIfUsed
+from mlmagic.scoring.telemetry.names import MODULE
 from mlmagic.scoring.telemetry.trace_context import TraceContext, context_of
 from tests.support.collector import Collector, attributes, collecting
 from tests.support.waiting import wait_for

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from mlmagic.engine.engine import Engine
+from mlmagic.errors import InvokeError
 from tests.journeys.accessibility import violations
 from tests.support.browser import ARTIFACTS
 from tests.support.jupyter_clients import Client
+from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(240)]
 
@@ -92,6 +94,9 @@ def test_a_script_is_deployed_by_its_cells_button_and_its_error_shows_the_cell(
         "[...window.jupyterapp.shell.currentWidget.model.cells].some("
         "cell => cell.sharedModel.getSource() === '%update score --script score')"
     )
-    lab.until_idle()
-    assert engine.requests.score("score", 0) == "mended"
+    wait_for(  # the new cell may not have begun yet
+        lambda: engine.requests.score("score", 0) == "mended",
+        "the answer of the new script",
+        ignoring=(InvokeError,),
+    )
     script.get_by_text("Served by score").wait_for()

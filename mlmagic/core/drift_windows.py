@@ -1,4 +1,4 @@
-"""The times of a drift check whose baseline is a time of earlier requests of the same service."""
+"""The times of a drift check that compares requests with earlier ones of the same service."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _count(record: Record) -> int:
 
 
 def _refused(add: Callable[[Any], None], records: Iterable[Any]) -> list[tuple[Any, Exception]]:
-    """Add each record; returns those that cannot be added, each with its error."""
+    """Add each record; returns each that was refused, with its error."""
     refused: list[tuple[Any, Exception]] = []
     for record in records:
         try:

@@ -35,7 +35,7 @@ END_SECONDS = 1.0
 """How long the end of the server waits for the process, besides for what it delivers."""
 KILLED = "the process that delivers them was ended"
 BEHIND = "the process that delivers them does not keep up"
-UNKNOWN = "they contain a value that cannot be sent to another process"
+UNKNOWN = "one of their values cannot be sent to another process"
 _PIECE_BYTES = 1 << 16
 _HOME = Path(__file__).parents[3]
 
@@ -167,12 +167,12 @@ class Link:
         if self._loop is not None and self._reports >= 0:
             self._loop.add_reader(self._reports, self._read)
 
-    def _read(self) -> bool:
-        """What the process reports; False if that is all for now."""
+    def _read(self) -> None:
+        """Read what the process reports."""
         try:
             piece = os.read(self._reports, _PIECE_BYTES)
         except BlockingIOError:
-            return False
+            return
         for kind, *fields in self._messages.read(piece):
             outcome = Outcome(*fields)
             self._done[kind] += outcome.delivered + outcome.dropped
@@ -180,7 +180,6 @@ class Link:
         if not piece:
             self.has_ended = True
             self._wake()
-        return bool(piece)
 
     def lose(self) -> None:
         """It has ended before its time: what it has not reported on is lost."""

@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import select, update
 
 from mlmagic.core.events import EventKind
-from mlmagic.core.webservice import State
+from mlmagic.core.webservice import Observation, Phase, State
 from mlmagic.engine.engine import Engine
+from mlmagic.engine.services.reconcile import decisions
+from mlmagic.engine.services.reconcile.decisions import PROBES_BEFORE_UNHEALTHY
 from mlmagic.errors import NotFound
 from mlmagic.targets.fake import FakeTarget
 from mlmagic.targets.faulty_fakes import HeldTarget
@@ -19,6 +21,7 @@ from mlmagic.workspace import leases, services
 from mlmagic.workspace.database import services as table
 from mlmagic.workspace.identity import ProcessIdentity
 from mlmagic.workspace.wakeup import FALSE_AT_ONCE, FALSE_PER_SECOND, WakeupListener
+from tests.support.answering import Answering
 from tests.support.engines import ON_FAKE, MakeEngine, script
 from tests.support.waiting import wait_for
 
@@ -104,6 +107,28 @@ def test_a_step_that_fails_is_logged_once_and_shown(
     assert messages == ["service 'svc': Target not found: 'fake'; trying again"]
     del fake.observe  # type: ignore[method-assign]
     wait_for(lambda: engine.services.get("svc").state is State.HEALTHY, "Healthy again")
+
+
+def test_failed_probes_of_a_replica_are_over_when_the_next_one_starts(
+    make_engine: MakeEngine, fake: FakeTarget, answering: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a service with an idle timeout is called while its last replica ends."""
+    monkeypatch.setattr(decisions, "SECONDS_BEFORE_UNHEALTHY", 0.0)
+    engine = make_engine(targets=lambda name: fake)
+    engine.services.wait(engine.services.deploy("svc", [], script(), ON_FAKE), 20)
+    looks, states = 0, set()
+
+    def seen(handle: object) -> Observation:
+        nonlocal looks
+        looks += 1
+        answering.healthy = False
+        states.add(engine.services.get("svc").state)
+        starts = looks % PROBES_BEFORE_UNHEALTHY == 0
+        return Observation(Phase.STARTING if starts else Phase.RUNNING, url=fake.url, ready=int(not starts))
+
+    monkeypatch.setattr(fake, "observe", seen)
+    wait_for(lambda: looks > 4 * PROBES_BEFORE_UNHEALTHY, "replicas that start and end")
+    assert states == {State.HEALTHY}
 
 
 def supervisors() -> int:

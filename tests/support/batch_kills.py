@@ -18,7 +18,14 @@ import pyarrow.parquet
 
 from mlmagic.targets.local.zygote import SWITCH
 
-SCRIPT = "import time\ndef run(rows):\n    time.sleep(0.005)\n    return rows[['id']] * 2\n"
+# Each mini-batch waits for its share of the kills, so that they meet the whole job on a fast machine, too.
+_SCRIPT = """
+import os, time
+def run(rows):
+    while os.path.getsize({kills_file!r}) * {rows} < {kills} * (rows["id"].max() + 1):
+        time.sleep(0.005)
+    return rows[["id"]] * 2
+"""
 _JOB = """
 import sys
 from pathlib import Path
@@ -57,12 +64,14 @@ class Chaos:
     def run(self, kills: int) -> None:
         """Raises `AssertionError` unless each row is in the results once, in the order of the input."""
         chance = random.Random(self.seed)
+        self._kills_file.touch()
+        script = _SCRIPT.format(kills_file=str(self._kills_file), rows=self.rows, kills=kills)
         ids = numpy.arange(self.rows)
         for name, part in (("one", ids[: self.rows // 3]), ("two", ids[self.rows // 3 :])):
             frame = pandas.DataFrame({"id": part, "x": 0.5})
             frame.to_parquet(self.folder / f"{name}.parquet", row_group_size=400)
         try:
-            while self._go_on():
+            while self._go_on(script):
                 time.sleep(chance.uniform(0.0, 0.4))
                 if sum(self.killed.values()) < kills:
                     self._kill(chance)
@@ -73,7 +82,12 @@ class Chaos:
         found = numpy.concatenate([pyarrow.parquet.read_table(file)["id"].to_numpy() for file in files])
         assert (found == ids * 2).all()
 
-    def _go_on(self) -> bool:
+    @property
+    def _kills_file(self) -> Path:
+        """Has one byte for each kill, so that a script can read their number without a lock."""
+        return self.folder / "kills"
+
+    def _go_on(self, script: str) -> bool:
         """Start what is not there; whether the job has not ended yet."""
         job = self._processes.get("job")
         if job is not None and job.poll() == 0:
@@ -85,7 +99,7 @@ class Chaos:
             for number in (1, 2):
                 words = ["--no-nanny", "--nthreads", "1", "--death-timeout", "10", "--no-dashboard"]
                 self._start(f"worker {number}", [*dask, "worker", scheduler, *words])
-        self._start("job", [sys.executable, "-c", _JOB, str(self.folder), scheduler, SCRIPT])
+        self._start("job", [sys.executable, "-c", _JOB, str(self.folder), scheduler, script])
         return True
 
     def _start(self, name: str, command: list[str]) -> None:
@@ -112,6 +126,8 @@ class Chaos:
             victim = chance.choice(self._running(module)) if module else self._processes[kind]
             victim.kill()
             self.killed[kind] = self.killed.get(kind, 0) + 1
+            with self._kills_file.open("a") as file:
+                file.write("x")
 
     def _running(self, module: str) -> list[psutil.Process]:
         children = [child for process in self._processes.values() for child in _children(process)]

@@ -41,7 +41,9 @@ class Compilation:
         if not self.is_compiled:
             return f"Not compiled: {self.reason}"
         compiled = f"Compiled: {', '.join(self.methods)} (equal to {self.tolerance:g} on {self.rows:,} rows)"
-        return ". ".join([compiled, *(f"Not compiled: {name}. {why}" for name, why in self.originals)])
+        if not self.originals:
+            return compiled
+        return " ".join([f"{compiled}.", *(f"Not compiled: {name}. {why}" for name, why in self.originals)])
 
     def to_json(self) -> str:
         """As one line of JSON."""

@@ -23,30 +23,31 @@ import threading
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from mlmagic.scoring.http.request import Request
 
 FORMAT = "MLMAGIC_LOG_FORMAT"
 FORMATS = TEXT, JSON, CRI = ("text", "json", "cri")
 
-Identify = Callable[[], str]
-Listener = Callable[[str, str, str], None]
-"""Takes the name of a stream, a line that was written to it, and the id of its request, if any."""
+Listener = Callable[[str, str, "Request | None"], None]
+"""Takes the name of a stream, a line that was written to it, and its request, if any."""
 
-_answering: ContextVar[Identify | None] = ContextVar("answering", default=None)
-_follow: Callable[[Identify | None], None] | None = None
+_answering: ContextVar[Request | None] = ContextVar("answering", default=None)
+_follow: Callable[[Request | None], None] | None = None
 
 
-def answering(identify: Identify | None) -> None:
-    """From now on this thread, or task, works on the request that ``identify`` names; None: on no request."""
+def answering(request: Request | None) -> None:
+    """From now on this thread, or task, works on ``request``, which has its id; None: on no request."""
     if _follow is not None:
-        _follow(identify)
-    _answering.set(identify)
+        _follow(request)
+    _answering.set(request)
 
 
 def request_id() -> str:
     """The id of the request that this thread, or task, works on; empty if there is none."""
-    identify = _answering.get()
-    return identify() if identify else ""
+    return _id_of(_answering.get())
 
 
 class RequestLines(io.TextIOBase):
@@ -101,13 +102,14 @@ class RequestLines(io.TextIOBase):
             whole, newline, rest = begun, "\n", ""
         self._unfinished.text = rest
         if newline:
-            mark = request_id()
+            request = _answering.get()
+            mark = _id_of(request)
             lines = "".join(self._line(line, mark) for line in whole.split("\n"))
             with self._lock:
                 self._write(lines)
             if self.listener is not None:
                 for line in whole.split("\n"):
-                    self.listener(self._name, line, mark)
+                    self.listener(self._name, line, request)
         return len(text)
 
     def flush(self) -> None:
@@ -152,10 +154,14 @@ def listen(listener: Listener) -> None:
             stream.listener = listener
 
 
-def follow(follower: Callable[[Identify | None], None]) -> None:
+def follow(follower: Callable[[Request | None], None]) -> None:
     """From now on ``follower`` is called wherever `answering` is, with what it gets."""
     global _follow
     _follow = follower
+
+
+def _id_of(request: Request | None) -> str:
+    return "" if request is None else request.identity.decode("latin-1")
 
 
 def log_format(environment: Mapping[str, str] = os.environ) -> str:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-BodyFields = tuple[bytes, bytes | str, str]
-"""The body of a request or an answer: its text, its content type, and why it is left out, or nothing."""
-
 Fields = tuple[Any, ...]
 """Those of an `ObservedRequest`, as they are sent to the process that delivers them."""
 
@@ -42,6 +39,11 @@ class ObservedRequest(NamedTuple):
     """Whether run() was called."""
     failed: bool
     run_failed: bool
-    sent: BodyFields | None = None
-    answered: BodyFields | None = None
-    """The bodies of the request and of the answer, if they are collected."""
+    sent: bytes = b""
+    sent_type: bytes | str = ""
+    sent_left_out: str = ""
+    """Of the body of the request, if it is collected: its text, its content type, and why it is left out."""
+    answered: bytes = b""
+    answered_type: bytes | str = ""
+    answered_left_out: str = ""
+    """The same of the answer."""

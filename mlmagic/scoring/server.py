@@ -113,8 +113,8 @@ def serve(
     collecting.count_in(scorer.counters)
     if telemetry is not None and (channel is None or channel.number == 1):  # it reads those of all replicas
         telemetry.measure(scorer.counters)
-    observation = Observation(delivery, telemetry, collecting, scorer.renderer.identify)
-    access_log = AccessLog.of(scorer.identify)
+    observation = Observation(loop, delivery, telemetry, collecting)
+    access_log = AccessLog.of(scorer.renderer.identify)
     service = Service(scorer, swagger, guards.access, recorder, access_log, hosts, observation)
     commands = _reload_command(service, environment) if live else None
     server = HttpServer(

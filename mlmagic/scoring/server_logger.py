@@ -74,13 +74,13 @@ def print_to_logger(
 class AccessLog:
     """Logs a line for each request."""
 
-    def __init__(self, identify: Callable[[Request], str]) -> None:
+    def __init__(self, identify: Callable[[Request], bytes]) -> None:
         self._identify = identify
         self._logger = logging.getLogger(NAME)
 
     @classmethod
-    def of(cls, identify: Callable[[Request], str]) -> AccessLog | None:
-        """None unless the logger has a handler of the user's. ``identify`` returns the id of a request."""
+    def of(cls, identify: Callable[[Request], bytes]) -> AccessLog | None:
+        """None unless the logger has a handler of the user's. ``identify`` gives a request its id."""
         handlers = logging.getLogger(NAME).handlers
         return cls(identify) if any(not isinstance(each, DefaultHandler) for each in handlers) else None
 
@@ -94,7 +94,8 @@ class AccessLog:
         return heard
 
     def _write(self, request: Request, response: Response) -> None:
-        answering(lambda: self._identify(request))
+        self._identify(request)
+        answering(request)
         self._logger.info(
             "%s %s %d %.3fms %s",
             request.method.decode("latin-1"),

@@ -34,8 +34,6 @@ NOT_FOUND = (
 )
 DOCS = Path(__file__).parent / "openapi" / "docs.html"
 """The page for people; it reads /swagger.json."""
-_NOT_OBSERVED = frozenset([b"/", b"/metrics"])
-"""What asks for these asks again and again, and says nothing of those who use the service."""
 NOT_ALLOWED = "The method is not allowed for the requested URL."
 
 
@@ -62,7 +60,8 @@ class Service(Gatekeeper):
         self._recorder = recorder
         self._access_log = access_log
         self._observation = observation
-        self._observe = observation.listen if observation is not None and observation.is_on else None
+        if observation is not None and observation.is_on:
+            self.observe = observation.keep
         metrics = MetricsRoute(scorer.counters, lambda: scorer.counters.totals().summary()).answer
         self._routes: dict[bytes, tuple[bytes, dict[bytes, Callable[[Request, Reply], None]]]] = {
             b"/": _route(GET=self._health, HEAD=self._health, OPTIONS=self._options),
@@ -75,8 +74,6 @@ class Service(Gatekeeper):
         tensor_routes = self._open_inference.routes()
         for path, handlers in tensor_routes.items():
             self._routes[path] = _route(**handlers, OPTIONS=self._options)
-        self._scored = frozenset([b"/score", *(path for path in tensor_routes if path.endswith(b"/infer"))])
-        """Where the script gets the bodies of requests."""
 
     @property
     def counters(self) -> Counters:
@@ -95,8 +92,6 @@ class Service(Gatekeeper):
         if route is None:
             path = request.path
             route = self._routes.get(path)
-        if self._observe is not None and path not in _NOT_OBSERVED:
-            reply = self._observe(request, reply, path in self._scored)
         if route is not None and self._cors is not None:
             reply = self._permitting(self._cors, request, reply)
         if (refusal := too_long_identity(request)) is not None:

@@ -92,7 +92,7 @@ def zygotes_of(kernel: Kernel) -> list[int]:
         return [
             child.pid
             for child in psutil.Process(kernel.pid).children()
-            if "mlmagic.scoring.zygote" in child.cmdline()
+            if "mlmagic.scoring.zygote" in " ".join(child.cmdline())  # it has a title
         ]
     return []
 

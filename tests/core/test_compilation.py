@@ -34,6 +34,12 @@ def test_it_survives_json(compilation: Compilation) -> None:
             "Compiled: predict, predict_proba (equal to 1e-06 on 1,024 rows). "
             "Not compiled: transform. It is slower.",
         ),
+        (
+            replace(PARTLY, originals=(*PARTLY.originals, ("predict_proba", "It differs."))),
+            True,
+            "Compiled: predict, predict_proba (equal to 1e-06 on 1,024 rows). "
+            "Not compiled: transform. It is slower. Not compiled: predict_proba. It differs.",
+        ),
         (REFUSED, False, "Not compiled: The converter does not support 'KNeighborsClassifier'."),
     ],
 )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import socket
 import subprocess
 import sys
 import zipfile
@@ -34,6 +33,7 @@ from mlmagic.engine.engine import Engine
 from mlmagic.targets.images.package_index import access_files
 from tests.support.docker_engine import DockerEngine
 from tests.support.pod_security import violations
+from tests.support.ports import unused_port
 from tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
@@ -214,7 +214,7 @@ def test_one_file_serves_on_a_bare_python(
     started: list[tuple[subprocess.Popen[bytes], int]] = []
     with (tmp_path / "log").open("wb") as log:
         for _ in range(2 if case.script == LOADS else 1):
-            port = free_port()
+            port = unused_port()
             command = [bare_python, str(file), "--port", str(port)]
             started.append((subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=log), port))
         try:
@@ -225,12 +225,6 @@ def test_one_file_serves_on_a_bare_python(
                 server.terminate()
                 server.wait(30)
     assert (tmp_path / "log").read_text().count("installing") == 1
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("auth_enabled", [False, True])

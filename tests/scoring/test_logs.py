@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.logs import RequestLines, answering, log_format
 
 
@@ -24,9 +25,15 @@ def stream():
     answering(None)
 
 
+def request(identity: str) -> Request:
+    made = Request(b"POST", b"/score", {})
+    made.identity = identity.encode()
+    return made
+
+
 def test_lines_are_marked_while_a_request_is_answered(stream):
     print("before", file=stream)
-    answering(lambda: "r-1")
+    answering(request("r-1"))
     print("one", "two", file=stream)
     print("a\nb", end="", file=stream)
     assert stream.text() == "before\n[r-1] one two\n[r-1] a\n"
@@ -37,7 +44,7 @@ def test_lines_are_marked_while_a_request_is_answered(stream):
 
 def test_json(stream):
     stream._form = "json"
-    answering(lambda: "r-1")
+    answering(request("r-1"))
     print('say "é"', file=stream)
     record = json.loads(stream.text())
     assert record.pop("time").endswith("Z")
@@ -46,14 +53,14 @@ def test_json(stream):
 
 def test_a_logger_writes_through_it(stream):
     handler = logging.StreamHandler(stream)
-    answering(lambda: "r-2")
+    answering(request("r-2"))
     handler.emit(logging.makeLogRecord({"msg": "logged"}))
     assert stream.text() == "[r-2] logged\n"
 
 
 def test_threads_and_tasks_do_not_mix(stream):
     def thread(name):
-        answering(lambda: name)
+        answering(request(name))
         for _ in range(50):
             stream.write("x")
             stream.write(f"{name}\n")
@@ -63,7 +70,7 @@ def test_threads_and_tasks_do_not_mix(stream):
         each.start()
 
     async def task(name):
-        answering(lambda: name)
+        answering(request(name))
         await asyncio.sleep(0)
         print(name, file=stream)
 

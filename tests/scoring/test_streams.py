@@ -109,6 +109,20 @@ def test_when_the_client_leaves_the_generator_is_closed(connect, prefix, loop):
     assert wire.counters.in_flight == 0
 
 
+def test_when_the_client_leaves_before_the_first_item_the_generator_is_closed(connect):
+    wire = connect(
+        "import asyncio\nstarted, closed = [], []\ngo_on = asyncio.Event()\nasync def run(data):\n"
+        "  try:\n    started.append(True)\n    await go_on.wait()\n    while True: yield 1\n"
+        "  finally: closed.append(True)"
+    )
+    wire.connection.data_received(POST % (1, b""))
+    wire.turns(lambda: wire.module.started)
+    wire.close()
+    wire.module.go_on.set()
+    wire.turns(lambda: wire.module.closed)
+    assert wire.counters.in_flight == 0
+
+
 def test_a_client_that_does_not_read_is_waited_for(connect):
     wire = connect("def run(data):\n  while True: yield 1")
     wire.connection.data_received(POST % (1, b""))

@@ -1,4 +1,7 @@
-"""A batch job whose processes are killed all the time: with the script, the job itself, and those of Dask."""
+"""A batch job whose processes are killed all the time: with the script, the job itself, and those of Dask.
+
+`python -m tests.support.batch_kills KILLS` runs such jobs, one after the other, until so many were killed.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +22,10 @@ import psutil
 import pyarrow.parquet
 
 from mlmagic.targets.local.zygote import SWITCH
+from tests.support.ports import unused_port
 
+_SCRIPTS = "mlmagic.scoring.batch"
+"""The module of the processes that run the script."""
 # Each mini-batch waits for its share of the kills, so that they meet the whole job on a fast machine, too.
 _SCRIPT = """
 import os, time
@@ -73,7 +81,7 @@ class Chaos:
         try:
             while self._go_on(script):
                 time.sleep(chance.uniform(0.0, 0.4))
-                if sum(self.killed.values()) < kills:
+                if sum(self.killed.values()) < kills and self._is_due(chance):
                     self._kill(chance)
         finally:
             for process in self._processes.values():
@@ -116,12 +124,16 @@ class Chaos:
                     start_new_session=True,
                 )
 
+    def _is_due(self, chance: random.Random) -> bool:
+        """Most kills are for a job at work, some for one that is just starting."""
+        return bool(self._running(_SCRIPTS)) or chance.random() < 0.1
+
     def _kill(self, chance: random.Random) -> None:
         """Kill one process; most often one that runs the script, most seldom the scheduler."""
         kinds = ["script"] * 6 + ["zygote"] + ["job"] * 2
         kinds += (["worker 1", "worker 2"] * 2 + ["scheduler"]) * bool(self.port)
         kind = chance.choice(kinds)
-        module = {"script": "mlmagic.scoring.batch", "zygote": "mlmagic.scoring.zygote"}.get(kind)
+        module = {"script": _SCRIPTS, "zygote": "mlmagic.scoring.zygote"}.get(kind)
         with suppress(psutil.NoSuchProcess, IndexError):
             victim = chance.choice(self._running(module)) if module else self._processes[kind]
             victim.kill()
@@ -131,7 +143,7 @@ class Chaos:
 
     def _running(self, module: str) -> list[psutil.Process]:
         children = [child for process in self._processes.values() for child in _children(process)]
-        return [child for child in children if module in _words(child)]
+        return [child for child in children if module in _command(child)]
 
 
 def _children(process: psutil.Popen) -> list[psutil.Process]:
@@ -140,10 +152,10 @@ def _children(process: psutil.Popen) -> list[psutil.Process]:
     return []
 
 
-def _words(process: psutil.Process) -> list[str]:
+def _command(process: psutil.Process) -> str:
     with suppress(psutil.Error):
-        return list(process.cmdline())
-    return []
+        return " ".join(process.cmdline())  # a title of ours has taken the place of its words
+    return ""
 
 
 def _kill_with_children(process: psutil.Popen) -> None:
@@ -151,3 +163,18 @@ def _kill_with_children(process: psutil.Popen) -> None:
         with suppress(psutil.NoSuchProcess):
             each.kill()
     process.wait()
+
+
+def main() -> None:
+    wanted, killed, seed = int(sys.argv[1]), Counter[str](), 0
+    while killed.total() < wanted:
+        seed += 1
+        with tempfile.TemporaryDirectory(prefix="mlmagic-kills-") as folder:
+            chaos = Chaos(Path(folder), seed, port=0 if seed % 2 else unused_port())
+            chaos.run(12)
+            killed += chaos.killed
+            print(f"seed {seed}: each row once; {killed.total()} kills so far: {dict(killed)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from mlmagic.workspace.location import Location
 from mlmagic.workspace.memory import Memory
+from tests.support.ports import unused_port
 
 
 @pytest.fixture(scope="session")
@@ -59,5 +59,4 @@ def memory(location: Location) -> Iterator[Memory]:
 @pytest.fixture
 def free_port() -> int:
     """A port of this machine that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return unused_port()

@@ -30,9 +30,7 @@ _NO_OUTPUT = "The converter to ONNX makes no output for it."
 
 def methods_of(estimator: Any) -> list[str]:
     """The methods of ``estimator`` that can be compiled."""
-    found = [name for name in METHODS if callable(getattr(estimator, name, None))]
-    # What can transform and predict (clustering, trees within forests) is served for its predictions.
-    return [name for name in found if name != "transform" or "predict" not in found]
+    return [name for name in METHODS if callable(getattr(estimator, name, None))]
 
 
 def input_dtypes(estimator: Any) -> list[str]:

@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -104,6 +103,7 @@ class Scorer:
 
     def submit(self, request: Request, reply: Reply) -> None:
         """Answer ``request``."""
+        self.renderer.identify(request)  # for what the script prints meanwhile
         self.counters.in_flight += 1
         self._start(request, reply)
 
@@ -149,23 +149,19 @@ class Scorer:
         """The answer of a generator that has made its first item."""
         form = format_of(request, first)
         head = Response(200, content_type=form.content_type, exec_ms=exec_ms)
-        rest = (head, form, first, self._stream_failed, partial(self.identify, request))
+        rest = (head, form, first, self._stream_failed, request)
         return AsyncStream(items, *rest) if isinstance(items, AsyncGenerator) else self._sync(items, *rest)
 
     def chunked(self, head: Response, chunks: Chunked, request: Request) -> Stream:
         """The answer ``head``, whose body is ``chunks``."""
         first = first_of(chunks)
-        return self._sync(chunks, head, Chunks(), first, self._stream_failed, partial(self.identify, request))
+        return self._sync(chunks, head, Chunks(), first, self._stream_failed, request)
 
     def _sync(self, items: Chunked, *rest: Any) -> Stream:
         return SyncStream(items, self.runner, *rest)
 
     def _stream_failed(self, error: BaseException) -> bytes:
         return self.failure(error).body
-
-    def identify(self, request: Request) -> str:
-        """The id of ``request``."""
-        return self.renderer.identify(request).decode("latin-1")
 
     def failure(self, error: BaseException) -> Response:
         """The response to bad input or an error of run(), whose traceback is logged."""
@@ -205,10 +201,6 @@ class ScoringCall:
     @property
     def abandoned(self) -> bool:
         return self._request.abandoned
-
-    def identify(self) -> str:
-        """The id of the request, for the log."""
-        return self._scorer.identify(self._request)
 
     def finish(self) -> None:
         if self._replied:
@@ -265,7 +257,7 @@ class SyncScoringCall(ScoringCall):
 
     def perform(self) -> None:
         """All of it: read the request, call run(), write the answer."""
-        answering(self.identify)
+        answering(self._request)
         self._request.called = start = perf_counter()
         try:
             result = self._scorer.script.call(self._request)
@@ -284,7 +276,7 @@ class StackableCall(ScoringCall):
     __slots__ = ()
 
     def prepare(self) -> Arguments | None:
-        answering(self.identify)
+        answering(self._request)
         self._request.called = perf_counter()
         try:
             return self._scorer.script.prepare(self._request)
@@ -297,7 +289,7 @@ class StackableCall(ScoringCall):
         return None
 
     def call(self, arguments: Arguments) -> None:
-        answering(self.identify)
+        answering(self._request)
         start = perf_counter()
         try:
             self.response = self._answer(self._scorer.script.perform(arguments), start)
@@ -312,7 +304,7 @@ class StackableCall(ScoringCall):
         try:
             self.response = self._encoded(answer, seconds * 1000)
         except Exception as error:
-            answering(self.identify)
+            answering(self._request)
             self.response = self._scorer.failure(error)
             answering(None)
 
@@ -323,7 +315,7 @@ class AsyncScoringCall(ScoringCall):
     __slots__ = ()
 
     async def perform(self) -> None:
-        answering(self.identify)  # for this task alone
+        answering(self._request)  # for this task alone
         self._request.called = start = perf_counter()
         try:
             result = self._scorer.script.call(self._request)

@@ -15,9 +15,10 @@ from typing import Any
 
 from mlmagic.scoring.calls.call_queue import TimeLimitExceeded
 from mlmagic.scoring.calls.runner import Runner
+from mlmagic.scoring.http.request import Request
 from mlmagic.scoring.http.response import Response
 from mlmagic.scoring.http.streaming import StreamedResponse, Then
-from mlmagic.scoring.logs import Identify, answering
+from mlmagic.scoring.logs import answering
 from mlmagic.scoring.outputs.stream_formats import Format
 
 _END: Any = object()
@@ -30,7 +31,7 @@ class Stream(StreamedResponse):
     stream has failed.
     """
 
-    __slots__ = ("_ended", "_failed", "_first", "_format", "_over", "identify", "on_end")
+    __slots__ = ("_ended", "_failed", "_first", "_format", "_over", "on_end", "request")
 
     def __init__(
         self,
@@ -38,11 +39,11 @@ class Stream(StreamedResponse):
         form: Format,
         first: Any,
         failed: Callable[[BaseException], bytes],
-        identify: Identify,
+        request: Request,
     ) -> None:
         self._format = form
         self._failed = failed
-        self.identify = identify
+        self.request = request
         self._ended = first is _END
         self._over = False
         self.on_end: Callable[[bool], None] = _nothing
@@ -94,7 +95,7 @@ class Stream(StreamedResponse):
     def broken(self, error: BaseException, then: Then) -> None:
         """The generator raised: say so, as far as the format has words for it."""
         self._ended = True
-        answering(self.identify)
+        answering(self.request)
         last_words = self._format.failure(self._failed(error))
         answering(None)
         self._finish(failed=True)
@@ -140,7 +141,7 @@ class AsyncStream(Stream):
         self._task = asyncio.get_running_loop().create_task(self._next(then))
 
     async def _next(self, then: Then) -> None:
-        answering(self.identify)
+        answering(self.request)
         try:
             piece = self.piece(await anext(self._items, _END))
         except asyncio.CancelledError:
@@ -172,7 +173,7 @@ class _Step:
         self.abandoned = False
 
     def perform(self) -> None:
-        answering(self._stream.identify)
+        answering(self._stream.request)
         try:
             self._piece = self._stream.piece(self._step())
         except TimeLimitExceeded:

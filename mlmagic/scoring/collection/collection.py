@@ -19,7 +19,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from mlmagic.scoring.collection.entries import Entry, is_sampled
-from mlmagic.scoring.collection.request_records import RECORDS, SCORED, answered, asked, weight_of
+from mlmagic.scoring.collection.request_records import RECORDS, SCORED, Bodies, answered, asked, weight_of
 from mlmagic.scoring.collection.settings import CollectionSettings, InvalidCollection
 from mlmagic.scoring.delivery.delivery import Outcome
 from mlmagic.scoring.delivery.losses import Losses
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from mlmagic.scoring.http.request import Request
     from mlmagic.scoring.http.response import Response
     from mlmagic.scoring.metrics import Counters
-    from mlmagic.scoring.observed_request import BodyFields
 
 MOST_WAITING_BYTES = 64 << 20
 """About so much memory the records take that wait; more are dropped."""
@@ -115,15 +114,15 @@ class Collection:
         """Take what a script collects; returns at once."""
         self._entries.add(record)
 
-    def bodies_of(self, request: Request, response: Response) -> tuple[BodyFields, BodyFields] | None:
+    def bodies_of(self, request: Request, response: Response) -> Bodies | None:
         """What is collected of a request and its answer; None unless it was scored without an error."""
-        if not 200 <= response.status < 300 or self.has_collector or request.method not in SCORED:
+        if not 200 <= response.status < 300 or request.method not in SCORED:
             return None
         if MARK in request.fields and is_replayed(request.fields):
             return None
         if self._is_sampled and not self.keeps(request.identity.decode("latin-1")):
             return None
-        return asked(request), answered(response)
+        return asked(request) + answered(response)
 
     def close(self) -> None:
         """Write all that is waiting, for a few seconds at most."""

@@ -20,10 +20,9 @@ from mlmagic.scoring.collection.entries import (
     folder_of,
 )
 from mlmagic.scoring.collection.recorded_bodies import body_table, kind_of
-from mlmagic.scoring.collection.request_records import Fields
+from mlmagic.scoring.collection.request_records import Body, Fields
 from mlmagic.scoring.collection.settings import CSV, CollectionSettings
 from mlmagic.scoring.inputs.bodies import is_json
-from mlmagic.scoring.observed_request import BodyFields
 
 _SHORT_BYTES = 4096
 """Of a longer body, to read it as a table takes no longer."""
@@ -64,7 +63,7 @@ class RequestTables:
         inputs = body_table(*request[2:5], self._redaction)
         predictions = body_table(*request[5:], self._redaction, len(inputs.rows))
         if self._is_csv:
-            self._add_lines(identity, when, table_lines(inputs), table_lines(predictions))
+            self._add_lines([request], [table_lines(inputs)], [table_lines(predictions)])
             return
         day, moment = timestamp(when)
         known = identity.decode("latin-1")
@@ -89,8 +88,7 @@ class RequestTables:
         predictions = number_lines([text for text, *_ in answered], sent)
         if predictions is None:
             return False
-        for (identity, when, *_), *lines in zip(requests, inputs, predictions, strict=True):
-            self._add_lines(identity, when, *lines)
+        self._add_lines(requests, inputs, predictions)
         return True
 
     def entries(self) -> list[Entry]:
@@ -107,31 +105,47 @@ class RequestTables:
             for (day, name, names), found in self._found.items()
         ]
 
-    def _add_lines(self, identity: bytes, when: float, inputs: Lines, predictions: Lines) -> None:
-        day, moment = timestamp(when)
-        known = field(identity.decode("latin-1"))
-        begin = f"{known},{moment},{self._same_fields},{known}"
-        shape, ends = predictions
-        self._found[day, PREDICTIONS, shape.names].add([begin + end for end in ends])
-        shape, ends = inputs
-        begin = f"{begin},{shape.form}"
-        self._found[day, INPUTS, shape.names].add([begin + end for end in ends])
+    def _add_lines(
+        self, requests: Sequence[Fields], inputs: Sequence[Lines], predictions: Sequence[Lines]
+    ) -> None:
+        # Requests that follow one another are mostly of the same second, and of one shape.
+        last: tuple[Any, ...] = ()
+        same = self._same_fields
+        for request, (sent, sent_ends), (answered, answered_ends) in zip(
+            requests, inputs, predictions, strict=True
+        ):
+            second, nanoseconds = divmod(request[1], 1_000_000_000)
+            if last != (latest := (second, sent, answered)):
+                last, (day, moment) = latest, _second(second)
+                got = self._found[day, PREDICTIONS, answered.names]
+                asked = self._found[day, INPUTS, sent.names]
+            identity = request[0].decode("latin-1")
+            known = field(identity) if "," in identity else identity  # it has no quotes and no line ends
+            begin = f"{known},{moment}{_fraction(nanoseconds)},{same},{known}"
+            for end in answered_ends:
+                got.rows.append(begin + end)
+            begin = f"{begin},{sent.form}"
+            for end in sent_ends:
+                asked.rows.append(begin + end)
+            got.requests += 1
+            asked.requests += 1
 
 
-def _are_short_json(bodies: Sequence[BodyFields]) -> bool:
+def _are_short_json(bodies: Sequence[Body]) -> bool:
     if any(left_out or not is_json(kind_of(kind)) for kind, left_out in {body[1:] for body in bodies}):
         return False
     return max(len(text) for text, *_ in bodies) <= _SHORT_BYTES
 
 
-def timestamp(when: float) -> tuple[date, str]:
-    """The day and the text of a time in seconds since the epoch, as `datetime.isoformat` writes it."""
-    second = int(when)
-    microseconds = round((when - second) * 1e6)
-    if microseconds == 1_000_000:
-        second, microseconds = second + 1, 0
+def timestamp(when: int) -> tuple[date, str]:
+    """The day and the text of a time in nanoseconds since the epoch, as `datetime.isoformat` writes it."""
+    second, nanoseconds = divmod(when, 1_000_000_000)
     day, text = _second(second)
-    return day, f"{text}.{microseconds:06}+00:00" if microseconds else f"{text}+00:00"
+    return day, f"{text}{_fraction(nanoseconds)}"
+
+
+def _fraction(nanoseconds: int) -> str:
+    return f".{nanoseconds // 1000:06}+00:00" if nanoseconds >= 1000 else "+00:00"
 
 
 @lru_cache(64)

@@ -13,7 +13,7 @@ from mlmagic.scoring.collection.stores import Batch, batches_of, store_of
 from mlmagic.scoring.delivery.delivery import Outcome
 from mlmagic.scoring.delivery.turns import turns
 
-Record: TypeAlias = Entry | tuple[Any, ...]
+Record: TypeAlias = Entry | Sequence[Any]
 """What a script collects, or the fields of an `ObservedRequest`."""
 
 
@@ -33,7 +33,7 @@ class RowWriter:
         """Write them."""
         tables = RequestTables(self._settings)
         refused: list[tuple[Any, Exception]] = []
-        requests = [fields_of(record) for record in records if isinstance(record, tuple)]
+        requests = [fields_of(record) for record in records if not isinstance(record, Entry)]
         for some in turns(requests):
             if not tables.add_numbers(some):
                 refused += _refused(tables.add, some)
@@ -66,7 +66,7 @@ class RowWriter:
 
 
 def _count(record: Record) -> int:
-    return RECORDS if isinstance(record, tuple) else record.records
+    return record.records if isinstance(record, Entry) else RECORDS
 
 
 def _refused(add: Callable[[Any], None], records: Iterable[Any]) -> list[tuple[Any, Exception]]:

@@ -50,8 +50,8 @@ def main() -> None:
     records, reports = map(int, sys.argv[1:3])
     queues, messages = DeliveryQueues(Reports(reports).write), Messages()
     while piece := os.read(records, _PIECE_BYTES):
-        for items in messages.read(piece):
-            queues.take(items)
+        for group in messages.read(piece):
+            queues.take(group)
     queues.close()
 
 

@@ -1,4 +1,4 @@
-"""One process that delivers records, and the pipes to it: into one go items, out of the other come reports.
+"""One process that delivers records, and the pipes to it: into one go records, out of the other come reports.
 
 Nothing here waits before the end: what the process does not read yet is kept, within bounds. It ends when its
 pipe is closed, so also when this process has ended in any way.
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from mlmagic.scoring.delivery.delivery import Outcome
 from mlmagic.scoring.delivery.messages import Messages, message
-from mlmagic.scoring.delivery.queues import DeliveryQueues, Item, counts_of, new_kind
+from mlmagic.scoring.delivery.queues import DeliveryQueues, Group, counts_of, new_kind
 
 if TYPE_CHECKING:
     import subprocess
@@ -56,8 +56,8 @@ class Link:
         After ``pause_s`` seconds the process is started; what is sent before waits.
         """
         self._plans, self._report, self._wake, self._loop = plans, report, wake, loop
-        self._unsent = deque([message([new_kind(plan) for plan in plans])])
-        self._unsent_bytes = len(self._unsent[0])
+        self._unsent = deque(message(new_kind(plan)) for plan in plans)
+        self._unsent_bytes = sum(map(len, self._unsent))
         self._sent, self._done = Counter[int](), Counter[int]()
         """How many records of each kind were sent, and of how many it is known what became of them."""
         self._messages = Messages()
@@ -75,19 +75,21 @@ class Link:
         """Whether `work` has something to do."""
         return self.has_ended or (self._is_started and bool(self._unsent) and not self._is_full)
 
-    def send(self, items: Sequence[Item]) -> None:
-        """Take items for the process; `work` writes them."""
+    def send(self, group: Group) -> None:
+        """Take records for the process; `work` writes them."""
         if self._here is not None:
-            self._here.take(items)
+            self._here.take(group)
             return
         try:
-            self._queue(items)
-        except ValueError:  # not all values are of Python's own types
-            for item in items:
+            self._queue(group)
+        except ValueError:  # a value of a script's own type, say
+            kinds, records = group
+            for record in records:
+                alone = kinds, [record]
                 try:
-                    self._queue([item])
+                    self._queue(alone)
                 except ValueError:
-                    self._drop(counts_of([item], self._plans), UNKNOWN)
+                    self._drop(counts_of(alone, self._plans), UNKNOWN)
 
     def work(self) -> None:
         """Write as much as the process takes."""
@@ -122,9 +124,9 @@ class Link:
         self._is_full = False
         self._wake()
 
-    def _queue(self, items: Sequence[Item]) -> None:
+    def _queue(self, group: Group) -> None:
         """Raises `ValueError`."""
-        piece, counts = message(items), counts_of(items, self._plans)
+        piece, counts = message(group), counts_of(group, self._plans)
         if self._unsent_bytes + len(piece) > MOST_UNSENT:
             self._drop(counts, BEHIND)
             return
@@ -153,8 +155,8 @@ class Link:
     def _deliver_here(self) -> None:
         if self._here is None:
             self._here = DeliveryQueues(self._report)
-            for items in Messages().read(b"".join(self._unsent)):
-                self._here.take(items)
+            for group in Messages().read(b"".join(self._unsent)):
+                self._here.take(group)
             self._unsent.clear()
 
     def _ask_loop(self, callback: Callable[[], object]) -> None:

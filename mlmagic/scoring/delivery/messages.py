@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import marshal
 import struct
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 LENGTH = struct.Struct("<I")
+# Several times as fast as pickle and marshal.
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
 
 
 def message(value: Any) -> bytes:
-    """``value`` for a pipe. Raises `ValueError` unless all of it is of the types that Python itself has."""
-    # Several times as fast as pickle for single records; both ends are the same interpreter.
-    content = marshal.dumps(value)
+    """``value`` for a pipe. Raises `ValueError` if a part of it cannot be sent."""
+    try:
+        content = _encode(value)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(str(error)) from None
     return LENGTH.pack(len(content)) + content
 
 
 class Messages:
-    """Puts together again what comes out of a pipe in pieces."""
+    """Puts together again what comes out of a pipe in pieces. Tuples come out as lists."""
 
     def __init__(self) -> None:
         self._pieces = bytearray()
@@ -33,7 +39,7 @@ class Messages:
             if len(pieces) < end:
                 break
             with memoryview(pieces) as view:
-                value = marshal.loads(view[at + LENGTH.size : end])
+                value = _decode(view[at + LENGTH.size : end])
             at = end
             yield value
         del pieces[:at]

@@ -9,17 +9,16 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from mlmagic.scoring.delivery.delivery import Outcome
-from mlmagic.scoring.delivery.link import Link
 from mlmagic.scoring.delivery.queue import Plan
-from mlmagic.scoring.delivery.queues import Item, counts_of, new_kind
+from mlmagic.scoring.delivery.queues import Group, counts_of, new_kind
 
-MOST_ITEMS, MOST_BYTES = 128, 1 << 18
-"""So much is sent in one piece: meanwhile no request is answered."""
-FLUSH_SECONDS = 0.1
-"""How long an item waits for others to be sent with."""
+if TYPE_CHECKING:
+    from mlmagic.scoring.delivery.link import Link
+
 RESTART_SECONDS = 1.0
 """After the end of a process, before another is started: one that cannot start must not take all the time."""
 
@@ -38,9 +37,8 @@ class DeliveryProcess:
         _all.add(self)
 
     def _reset(self) -> None:
-        self._items: list[Item] = []
-        self._bytes = 0
-        self._is_due = self._is_closed = False
+        self._groups: list[Group] = []
+        self._is_closed = False
         self._flushing = threading.Lock()
         self._link: Link | None = None
         self._pause_s = 0.0
@@ -50,30 +48,15 @@ class DeliveryProcess:
         self._plans.append(plan)
         self._reports.append(report)
         if self._link is not None:
-            self.add_now(new_kind(plan))
+            self.add(*new_kind(plan))
         return len(self._plans) - 1
 
-    def add(self, item: Item, size: int) -> None:
-        """Take an item of about so many bytes; returns at once. Only for the thread of the loop."""
-        items = self._items
-        items.append(item)
-        self._bytes += size
-        if len(items) >= MOST_ITEMS or self._bytes >= MOST_BYTES:
-            self.flush()
-        elif not self._is_due and self._loop is not None:
-            self._is_due = True
-            self._loop.call_later(FLUSH_SECONDS, self._flush_due)
+    def add(self, kinds: Sequence[int], records: Sequence[Any]) -> None:
+        """Take records of these kinds, from any thread, and send them as far as the process takes them."""
+        self._groups.append((kinds, records))
+        self._flush()
 
-    def add_now(self, item: Item) -> None:
-        """Take an item, from any thread, and send it."""
-        self._items.append(item)
-        self.flush()
-
-    def _flush_due(self) -> None:
-        self._is_due = False
-        self.flush()
-
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Send what was added, as far as the process takes it."""
         # Never waits: what is printed while an object is deleted may come here from the thread that sends.
         # That one looks again afterwards.
@@ -85,23 +68,25 @@ class DeliveryProcess:
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._items) or (self._link is not None and self._link.has_work)
+        return bool(self._groups) or (self._link is not None and self._link.has_work)
 
     def _send(self) -> None:
-        items = self._items[:]
-        del self._items[: len(items)]
-        self._bytes = 0
+        groups = self._groups[:]
+        del self._groups[: len(groups)]
         if self._is_closed:
             return
         try:
             if self._link is None:
-                self._link = Link(self._plans, self._report, self.flush, self._loop, self._pause_s)
-            if items:
-                self._link.send(items)
+                from mlmagic.scoring.delivery.link import Link
+
+                self._link = Link(self._plans, self._report, self._flush, self._loop, self._pause_s)
+            for group in groups:
+                self._link.send(group)
             self._link.work()
         except RuntimeError as error:  # there can be no more threads: that is no reason to answer no request
-            for kind, count in counts_of(items, self._plans).items():
-                self._report(kind, Outcome(dropped=count, reason=str(error)))
+            for group in groups:
+                for kind, count in counts_of(group, self._plans).items():
+                    self._report(kind, Outcome(dropped=count, reason=str(error)))
             return
         if self._link.has_ended:
             link, self._link = self._link, None
@@ -113,7 +98,7 @@ class DeliveryProcess:
 
     def close(self) -> None:
         """Have delivered what is waiting, for a few seconds at most; takes nothing afterwards."""
-        self.flush()
+        self._flush()
         with self._flushing:
             self._is_closed = True
             link, self._link = self._link, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,23 +14,19 @@ from mlmagic.scoring.delivery.queue import DeliveryQueue, Plan
 
 NEW_KIND = -1
 """In place of a kind: the record is the pickled `Plan` of the next kind."""
-Item = tuple[Any, ...]
-"""A kind and a record of it, and perhaps further ones: kinds are numbers from 0, records are plain values."""
+Group = tuple[Sequence[int], Sequence[Any]]
+"""Kinds, which are numbers from 0, and records, plain values: each is of all these kinds."""
 
 
-def new_kind(plan: Plan) -> Item:
+def new_kind(plan: Plan) -> Group:
     """What tells of the next kind of records."""
-    return NEW_KIND, pickle.dumps(plan)
+    return (NEW_KIND,), [pickle.dumps(plan)]
 
 
-def counts_of(items: Sequence[Item], plans: Sequence[Plan]) -> Counter[int]:
-    """How many records of each kind count as lost, if these items are."""
-    lost = Counter[int]()
-    for kinds, count in Counter([item[::2] for item in items]).items():
-        for kind in kinds:
-            if kind != NEW_KIND:
-                lost[kind] += count * plans[kind].records
-    return lost
+def counts_of(group: Group, plans: Sequence[Plan]) -> Counter[int]:
+    """How many records of each kind count as lost, if these are."""
+    kinds, records = group
+    return Counter({kind: len(records) * plans[kind].records for kind in kinds if kind != NEW_KIND})
 
 
 class DeliveryQueues:
@@ -41,18 +37,19 @@ class DeliveryQueues:
         self._report = report
         self._queues: list[DeliveryQueue] = []
 
-    def take(self, items: Sequence[Item]) -> None:
-        """Queue all records; returns at once."""
-        queues = self._queues
-        found: defaultdict[int, list[Any]] = defaultdict(list)
-        for item in items:
-            for at in range(0, len(item), 2):
-                found[item[at]].append(item[at + 1])
-        for pickled in found.pop(NEW_KIND, ()):
-            plan: Plan = pickle.loads(pickled)
-            queues.append(DeliveryQueue(plan, partial(self._report, len(queues))))
-        for kind, records in found.items():
-            queues[kind].extend(records)
+    def take(self, group: Group) -> None:
+        """Queue all its records; returns at once."""
+        kinds, records = group
+        for kind in kinds:
+            if kind == NEW_KIND:
+                self._add_queues(records)
+            else:
+                self._queues[kind].extend(records)
+
+    def _add_queues(self, pickled: Sequence[bytes]) -> None:
+        for each in pickled:
+            plan: Plan = pickle.loads(each)
+            self._queues.append(DeliveryQueue(plan, partial(self._report, len(self._queues))))
 
     def close(self) -> None:
         """Deliver what is waiting, for a few seconds at most."""

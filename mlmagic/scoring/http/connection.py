@@ -40,6 +40,8 @@ class Answering(Gate, Protocol):
     renderer: Renderer
     descriptors: Descriptors | None
     """Of the server; None without one."""
+    observe: Callable[[Request, Response], None] | None
+    """Called with each request and its answer when that is written, or the head of a stream."""
 
     @property
     def counters(self) -> Counters:
@@ -69,6 +71,7 @@ class HttpConnection(asyncio.Protocol):
         lost: Callable[[], object] = bool,
     ) -> None:
         self._service = service
+        self._observe = service.observe
         self._connections = connections
         self._loop = loop
         self._lost = lost
@@ -245,7 +248,13 @@ class HttpConnection(asyncio.Protocol):
 
     def _reply(self, response: Response) -> None:
         request, reader = self._current, self._reader
-        if request is None or request.abandoned:
+        if request is None:
+            return
+        if request.abandoned:
+            if self._observe is not None:
+                self._observe(request, response)
+            if isinstance(response, StreamedResponse):
+                response.abandon()
             return
         response.close = (
             not request.keep_alive
@@ -253,6 +262,8 @@ class HttpConnection(asyncio.Protocol):
             or (response.is_stream and request.version == "1.0")
         )
         self.transport.write(self._service.renderer.render(response, request))
+        if self._observe is not None:
+            self._observe(request, response)
         if isinstance(response, StreamedResponse):
             self._streaming = Streaming(
                 response,

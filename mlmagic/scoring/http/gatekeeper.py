@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mlmagic.scoring.authentication import Authenticator
 from mlmagic.scoring.http.allowed_hosts import AllowedHosts
 from mlmagic.scoring.http.caller_check import CallerCheck
 from mlmagic.scoring.http.cors import Cors
 from mlmagic.scoring.http.path_prefix import prefix_of
-from mlmagic.scoring.http.request import path_of
+from mlmagic.scoring.http.request import Request, path_of
 from mlmagic.scoring.http.request_head import KnownHeads
+from mlmagic.scoring.http.response import Response
 
 
 class Gatekeeper:
     """Checks hosts, web pages and credentials before a request's body has arrived."""
+
+    observe: Callable[[Request, Response], None] | None = None
+    """As for `mlmagic.scoring.http.connection.Answering`."""
 
     def __init__(self, access: Authenticator | None = None, hosts: AllowedHosts | None = None) -> None:
         """``access`` None: no credential is needed. ``hosts`` None: any host and any web page may call."""

@@ -79,6 +79,8 @@ class Request:
     """The body as it came, if it has been read already and `body` is empty since then."""
     contexts: Any = field(default=None, init=False)
     """Of its spans, if somebody has to know their ids: see `mlmagic.scoring.telemetry.telemetry`."""
+    recorded: bool = field(default=False, init=False)
+    """What is kept of it has been put together: nobody learns the ids of its spans any more."""
     peer: Peer = field(default=_UNKNOWN, init=False)
     """The other end of the connection."""
     held: HeldBytes | None = field(default=None, init=False)

@@ -208,7 +208,7 @@ class Renderer:
             identity = self.identities.new()
             return b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, identity)
         fields = request.fields
-        identity = self.identify(request)
+        identity = request.identity or self.identify(request)
         if _QUOTED.isdisjoint(fields):
             return b"x-request-id: %s\r\nx-ms-request-id: %s\r\n" % (identity, identity)
         old = safe_identity(fields.get(b"x-ms-request-id"))

@@ -31,6 +31,9 @@ _QUIET_SECONDS = 60.0
 class Exporter(Protocol):
     """Sends records of one kind to one place."""
 
+    kind: int | None
+    """The number of this kind in the process beside this one; None where this process sends them."""
+
     def add(self, record: Any) -> None:
         """Take a record; returns at once."""
 
@@ -40,6 +43,8 @@ class Exporter(Protocol):
 
 class ExporterHere:
     """Sends them from this process."""
+
+    kind: int | None = None
 
     def __init__(self, what: str, url: str, delivery: Delivery) -> None:
         """``what`` and the host of ``url`` are for messages."""
@@ -70,12 +75,12 @@ class ExporterBeside:
     ) -> None:
         """``make`` is called in that process, so it must be picklable."""
         self._losses, self._process = _losses(what, url), process
-        self.kind = process.register(_plan(what, make, most_at_once), self._losses.report)
-        """Its number in the process."""
+        self.kind: int | None = process.register(_plan(what, make, most_at_once), self._losses.report)
+        self._kinds = (self.kind,)
 
     def add(self, record: Any) -> None:
         """Take a record; returns at once."""
-        self._process.add_now((self.kind, record))
+        self._process.add(self._kinds, [record])
 
     def close(self) -> None:
         """Send what is waiting, for a few seconds at most, with all else that the process has."""

@@ -23,13 +23,17 @@ _SEVERITIES = {"stdout": (9, "INFO"), "stderr": (13, "WARN")}
 Value = str | int
 
 
+TEXT = "\ue000"
+"""In a span that is a form for others, the place of what differs: no text of a request has this character."""
+
+
 class _Number(int):
     def __str__(self) -> str:
-        return "%d"
+        return TEXT
 
 
-TEXT, NUMBER = "%s", _Number()
-"""Of a span whose JSON is a format: the places of what differs."""
+NUMBER = _Number()
+"""The same in place of a number."""
 
 
 class Span(NamedTuple):

@@ -13,7 +13,7 @@ from functools import partial
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from mlmagic.scoring.logs import Identify, follow, listen
+from mlmagic.scoring.logs import follow, listen
 from mlmagic.scoring.observed_request import Fields
 from mlmagic.scoring.telemetry import otlp
 from mlmagic.scoring.telemetry.current_span import CurrentSpanIfUsed
@@ -86,11 +86,7 @@ class Telemetry:
         """``metrics`` begins to send those of a server."""
         self._traces, self._logs, self._metrics = traces, logs, metrics
         self._reader: MetricReader | None = None
-        self.answering: dict[bytes, Request] = {}
-        """Requests that are being answered, by their ids; whoever observes them keeps it."""
         self._current = CurrentSpanIfUsed()
-        self.follows = False
-        """Whether it follows which request the script is called for."""
         if logs is not None:
             listen(self._heard)
 
@@ -154,29 +150,22 @@ class Telemetry:
 
     def follow(self) -> None:
         """From now on, follow which request the script is called for: it uses opentelemetry."""
-        self.follows = True
         follow(self._works_on)
 
-    def _works_on(self, identify: Identify | None) -> None:
+    def _works_on(self, request: Request | None) -> None:
         """This thread, or task, calls the script for a request from now on, or has called it."""
-        if identify is None:
+        if request is None:
             self._current.leave()
-        elif (contexts := self._contexts_of(identify())) is not None:
-            self._current.enter(contexts.run)
+        elif not request.recorded:
+            self._current.enter(contexts_of(request).run)
 
-    def _heard(self, stream: str, text: str, identity: str) -> None:
+    def _heard(self, stream: str, text: str, request: Request | None) -> None:
         if self._logs is None or not text:
             return
-        attributes = {REQUEST_ID: identity} if identity else {}
-        contexts = self._contexts_of(identity) if identity else None
-        context = contexts.span if contexts is not None else None
+        attributes = {} if request is None else {REQUEST_ID: request.identity.decode("latin-1")}
+        context = None if request is None or request.recorded else contexts_of(request).span
         line = Line(time_ns(), text[:_LONGEST_LINE], stream, attributes, context)
         self._logs.add(line.fields())
-
-    def _contexts_of(self, identity: str) -> Contexts | None:
-        """Those of the request with this id; None if it is answered."""
-        request = self.answering.get(identity.encode("latin-1"))
-        return None if request is None else contexts_of(request)
 
     def close(self) -> None:
         """Send what is left."""

@@ -22,6 +22,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
     StackingClassifier,
+    VotingRegressor,
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
@@ -104,6 +105,7 @@ COMPILED: dict[str, Callable[[], Any]] = {
     "naive Bayes": lambda: GaussianNB().fit(X, CLASSES),
     "neural network": lambda: MLPClassifier((8,), max_iter=20).fit(X, CLASSES),
     "k-means": lambda: KMeans(3, n_init=1, random_state=0).fit(X),
+    "voting": lambda: VotingRegressor([("ridge", Ridge())]).fit(X, VALUES),
     "scaler": lambda: StandardScaler().fit(X),
     "scaler and logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression()).fit(X, NAMES),
     "scaler, PCA and SVC": lambda: make_pipeline(StandardScaler(), PCA(3), SVC()).fit(X, CLASSES),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy
 import pandas
 import pytest
+
+from mlmagic.engine.compilation.conversion import METHODS, methods_of
 
 from .estimators import COMPILED, REFUSED, TABLE, X
 from .result import Compiled
@@ -99,7 +101,8 @@ def test_a_compiled_estimator_is_like_the_original(name: str, compiled: Callable
     assert result.rows > 1000
     assert type(loaded) is not type(original)
     assert {"predict", "transform"} & set(result.methods)
-    for method in ("predict", "predict_proba", "decision_function", "transform"):
+    assert sorted([*result.methods, *dict(result.originals)]) == sorted(methods_of(original))
+    for method in METHODS:
         assert hasattr(loaded, method) == hasattr(original, method), method
     for what, given in inputs(original):
         for method in result.methods:
@@ -116,6 +119,17 @@ def test_a_compiled_estimator_is_like_the_original(name: str, compiled: Callable
                 )
             else:
                 assert (found == expected).all(), (what, method)
+
+
+@pytest.mark.parametrize(
+    ("name", "methods", "originals"),
+    [("k-means", ("predict", "transform"), []), ("voting", ("predict",), ["transform"])],
+)
+def test_transform_is_compiled_beside_predict_where_the_converter_has_it(
+    name: str, methods: Sequence[str], originals: Sequence[str], compiled: Callable[..., Compiled]
+) -> None:
+    result = compiled(COMPILED[name])[0]
+    assert (result.methods, [name for name, _ in result.originals]) == (methods, originals)
 
 
 @pytest.mark.parametrize("name", REFUSED)

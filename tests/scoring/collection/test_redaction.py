@@ -21,7 +21,7 @@ def recorded(body: Any, answer: Any, redaction: Redaction = SSN, kind: str = "ap
     """The inputs and the predictions, each with its columns."""
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     answered = json.dumps(answer).encode()
-    request: Fields = (b"id", 0.0, text, kind, "", answered, "application/json", "")
+    request: Fields = (b"id", 0, text, kind, "", answered, "application/json", "")
     tables = RequestTables(CollectionSettings(redaction=redaction, form=PARQUET))  # whose rows have values
     tables.add(request)
     return [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http
 import os
 import signal
 import subprocess
@@ -23,10 +22,11 @@ import pytest
 from mlmagic.scoring.delivery import link
 from mlmagic.scoring.delivery.__main__ import NICENESS
 from mlmagic.scoring.delivery.delivery import Outcome
-from mlmagic.scoring.delivery.process import MOST_BYTES, MOST_ITEMS, DeliveryProcess
+from mlmagic.scoring.delivery.process import DeliveryProcess
 from mlmagic.scoring.delivery.queue import Plan
 from tests.support.waiting import wait_for
 
+LONG_BYTES = 1 << 18
 pytestmark = pytest.mark.processes
 
 
@@ -122,7 +122,7 @@ async def until(condition: Callable[[], object]) -> None:
 @asynccontextmanager
 async def suspended(process: DeliveryProcess, kind: int, file: Path) -> AsyncIterator[None]:
     """Inside of it, the process beside this one has delivered ``first``, and does not read."""
-    process.add_now((kind, "first"))
+    process.add((kind,), ["first"])
     await until(lambda: words(file))
     beside = psutil.Process(lines(file)[0][0])
     beside.suspend()
@@ -135,46 +135,44 @@ def test_it_is_another_process_and_delivers_all_before_it_ends(process: Delivery
     kind = process.register(plan(file), written.report)
     records = [str(number) for number in range(1000)]
     for record in [*records, "bad"]:
-        process.add_now((kind, record))
+        process.add((kind,), [record])
     process.close()
     (pid,) = {pid for pid, _ in lines(file)}
     assert pid != os.getpid()
     assert words(file) == [*records, "closed"]
     assert written.counts == {"delivered": 1001, "dropped": 0}
     assert not psutil.pid_exists(pid)
-    process.add_now((kind, "too late"))
+    process.add((kind,), ["too late"])
     assert words(file)[-1] == "closed"
 
 
-def test_a_server_hears_what_became_of_records_while_it_serves(file: Path) -> None:
+def test_a_server_hears_what_became_of_records_while_it_serves(file: Path, tmp_path: Path) -> None:
     written, other = Written(), Written()
 
     async def work(loop: asyncio.AbstractEventLoop) -> None:
         process = DeliveryProcess(loop)
-        first, second = (
-            process.register(plan(file), written.report),
-            process.register(plan(file), other.report),
-        )
-        for number in range(MOST_ITEMS + 1):  # the last waits for others
-            process.add((first, f"{number}", second, "bad"), 10)
-        await until(lambda: written.counts["delivered"] == other.counts["delivered"] == MOST_ITEMS + 1)
+        first = process.register(plan(file), written.report)
+        second = process.register(plan(tmp_path / "others"), other.report)
+        process.add((first, second), [f"{number}" for number in range(100)])
+        process.add((second,), ["bad"])
+        await until(lambda: written.counts["delivered"] == other.counts["delivered"] - 1 == 100)
         assert psutil.Process(lines(file)[0][0]).nice() == min(19, psutil.Process().nice() + NICENESS)
         process.close()
 
     serve(work)
-    assert words(file) == [*map(str, range(MOST_ITEMS + 1)), *["closed"] * 2]
+    assert words(file) == words(tmp_path / "others") == [*map(str, range(100)), "closed"]
 
 
 def test_a_kind_that_comes_later_is_delivered_too(
     process: DeliveryProcess, file: Path, tmp_path: Path
 ) -> None:
     first = process.register(plan(file), Written().report)
-    process.add_now((first, "one"))
+    process.add((first,), ["one"])
     second = process.register(plan(tmp_path / "others"), Written().report)
-    process.add_now((first, "two", second, "three"))
+    process.add((first, second), ["two"])
     process.close()
     assert words(file) == ["one", "two", "closed"]
-    assert words(tmp_path / "others") == ["three", "closed"]
+    assert words(tmp_path / "others") == ["two", "closed"]
 
 
 def test_more_than_the_pipe_takes_waits_for_room_and_no_caller_waits(file: Path) -> None:
@@ -185,7 +183,7 @@ def test_more_than_the_pipe_takes_waits_for_room_and_no_caller_waits(file: Path)
         kind = process.register(plan(file), written.report)
         async with suspended(process, kind, file):
             for number in range(40):
-                process.add((kind, f"{number:<20} {'x' * MOST_BYTES}"), MOST_BYTES)
+                process.add((kind,), [f"{number:<20} {'x' * LONG_BYTES}"])
         await until(lambda: written.counts["delivered"] == 41)
         process.close()
 
@@ -196,7 +194,7 @@ def test_more_than_the_pipe_takes_waits_for_room_and_no_caller_waits(file: Path)
 def test_of_a_process_that_does_not_read_so_much_waits_at_most(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link, "MOST_UNSENT", 4 * MOST_BYTES)
+    monkeypatch.setattr(link, "MOST_UNSENT", 4 * LONG_BYTES)
     written = Written()
 
     async def work(loop: asyncio.AbstractEventLoop) -> None:
@@ -204,7 +202,7 @@ def test_of_a_process_that_does_not_read_so_much_waits_at_most(
         kind = process.register(plan(file), written.report)
         async with suspended(process, kind, file):
             for _ in range(40):
-                process.add((kind, "x" * MOST_BYTES), MOST_BYTES)
+                process.add((kind,), ["x" * LONG_BYTES])
             assert written.reasons == {link.BEHIND}
         process.close()
 
@@ -220,11 +218,11 @@ def test_a_new_one_is_started_after_a_kill(file: Path) -> None:
     async def work(loop: asyncio.AbstractEventLoop) -> None:
         process = DeliveryProcess(loop)
         kind = process.register(plan(file), written.report)
-        process.add_now((kind, "one"))
+        process.add((kind,), ["one"])
         await until(lambda: written.counts["delivered"] == 1)
-        process.add_now((kind, "kill"))
+        process.add((kind,), ["kill"])
         await until(lambda: written.counts["dropped"] == 1)
-        process.add_now((kind, "two"))
+        process.add((kind,), ["two"])
         await until(lambda: written.counts["delivered"] == 2)
         process.close()
 
@@ -237,10 +235,10 @@ def test_a_new_one_is_started_after_a_kill(file: Path) -> None:
 def test_the_end_does_not_wait_long_for_what_hangs(process: DeliveryProcess, file: Path) -> None:
     written = Written()
     kind = process.register(plan(file, close_s=0.1, most_at_once=1), written.report)
-    process.add_now((kind, "one"))
+    process.add((kind,), ["one"])
     wait_for(lambda: words(file), "the first record")
-    process.add_now((kind, "hang"))
-    process.add_now((kind, "two"))
+    process.add((kind,), ["hang"])
+    process.add((kind,), ["two"])
     process.close()
     assert written.counts == {"delivered": 1, "dropped": 2}
     assert written.reasons == {"the end has come"}
@@ -257,8 +255,8 @@ def test_where_none_can_be_started_it_delivers_here(
     monkeypatch.setattr(where, name, fail)
     written = Written()
     kind = process.register(plan(file), written.report)
-    process.add_now((kind, "one"))
-    process.add_now((kind, "bad"))
+    process.add((kind,), ["one"])
+    process.add((kind,), ["bad"])
     process.close()
     assert lines(file) == [(os.getpid(), "one"), (os.getpid(), "closed")]
     assert written.counts == {"delivered": 2, "dropped": 0}
@@ -274,9 +272,9 @@ def test_without_another_thread_records_are_dropped_and_nobody_fails(
     kind = process.register(plan(file, records=2), written.report)
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", fail)
-        process.add_now((kind, "one"))
+        process.add((kind,), ["one"])
     assert (written.counts["dropped"], written.reasons) == (2, {"can't start new thread"})
-    process.add_now((kind, "two"))
+    process.add((kind,), ["two"])
     process.close()
     assert words(file) == ["two", "closed"]
 
@@ -284,11 +282,10 @@ def test_without_another_thread_records_are_dropped_and_nobody_fails(
 def test_a_value_of_another_type_drops_its_record_alone(process: DeliveryProcess, file: Path) -> None:
     written = Written()
     kind = process.register(plan(file), written.report)
-    for record in ("one", http.HTTPStatus.OK, "two"):
-        process.add_now((kind, record))
+    process.add((kind,), ["one", object(), "two", 2**64, "\ud800"])
     process.close()
     assert words(file) == ["one", "two", "closed"]
-    assert written.counts == {"delivered": 2, "dropped": 1}
+    assert written.counts == {"delivered": 2, "dropped": 3}
     assert written.reasons == {link.UNKNOWN}
 
 
@@ -296,7 +293,7 @@ def test_the_records_of_several_threads_are_delivered_once_each(process: Deliver
     kind = process.register(plan(file), Written().report)
     threads = [
         threading.Thread(
-            target=lambda sender=sender: [process.add_now((kind, f"{sender} {at}")) for at in range(500)]
+            target=lambda sender=sender: [process.add((kind,), [f"{sender} {at}"]) for at in range(500)]
         )
         for sender in range(4)
     ]
@@ -318,9 +315,9 @@ def test_it_delivers_what_it_has_when_this_process_was_killed(file: Path) -> Non
         "from tests.scoring.delivery.test_process import Written, plan, words\n"
         "process, file = DeliveryProcess(), Path(sys.argv[1])\n"
         "kind = process.register(plan(file), Written().report)\n"
-        "process.add_now((kind, 'one'))\n"
+        "process.add((kind,), ['one'])\n"
         "while not words(file): time.sleep(0.01)\n"
-        "process.add_now((kind, 'two'))\n"
+        "process.add((kind,), ['two'])\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", code, str(file)], check=False, timeout=60)
@@ -329,17 +326,17 @@ def test_it_delivers_what_it_has_when_this_process_was_killed(file: Path) -> Non
 
 def test_a_fork_has_one_of_its_own(process: DeliveryProcess, file: Path) -> None:
     kind = process.register(plan(file), Written().report)
-    process.add_now((kind, "parent"))
+    process.add((kind,), ["parent"])
     wait_for(lambda: words(file), "the first record")
     child = os.fork()
     if child == 0:
         try:
-            process.add_now((kind, "child"))
+            process.add((kind,), ["child"])
             process.close()
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-    process.add_now((kind, "parent again"))
+    process.add((kind,), ["parent again"])
     process.close()
     found = lines(file)
     assert words(file) == ["parent", "child", "closed", "parent again", "closed"]
@@ -351,6 +348,6 @@ def test_modules_of_the_working_directory_are_not_for_it(
 ) -> None:
     (tmp_path / "pickle.py").write_text("raise SystemExit('the script has a pickle.py')")
     monkeypatch.chdir(tmp_path)
-    process.add_now((process.register(plan(file), Written().report), "one"))
+    process.add((process.register(plan(file), Written().report),), ["one"])
     process.close()
     assert words(file) == ["one", "closed"]

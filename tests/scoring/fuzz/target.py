@@ -65,9 +65,6 @@ class Scorer:
         self.script = SimpleNamespace(input=SimpleNamespace(takes_options=False), module=None, schema=None)
         self.counters = SimpleNamespace(summary=lambda: {"requests": 0})
 
-    def identify(self, request_: Any) -> str:
-        return str(self.renderer.identify(request_).decode("latin-1"))
-
     def submit(self, request_: Any, reply: Callable[[Response], None]) -> None:
         reply(Response(200, request_.body))
 
@@ -75,7 +72,7 @@ class Scorer:
 class Client:
     """One connection to the service, and what came back."""
 
-    descriptors = None
+    descriptors = observe = None
     """As for a service without a server."""
 
     def __init__(self, service: Service) -> None:

@@ -70,30 +70,33 @@ class Observation:
         # Few calls: each takes about a percent of the time of a small model.
         if self._may_follow and MODULE in modules:
             self._follow_script()
-        if response.is_stream and isinstance(response, Stream):
-            self._await_end(request, response)
-            return
         is_collected = self._collects and not self._collection.has_collector
+        if response.is_stream and isinstance(response, Stream):
+            self._await_end(request, response, is_collected)
+            return
         self._kept.append((request, response, perf_counter(), time_ns(), is_collected, False))
         received = request.received
         self._bytes += len(request.body if received is None else received) + len(response.body)
         if len(self._kept) >= MOST_REQUESTS or self._bytes >= MOST_BYTES:
             self._send()
         elif not self._is_due:
-            self._is_due = True
-            self._loop.call_later(FLUSH_SECONDS, self._flush)
+            self._send_soon()
 
-    def _await_end(self, request: Request, stream: Stream) -> None:
+    def _await_end(self, request: Request, stream: Stream, is_collected: bool) -> None:
         """Its generator goes on after the head of the answer, and its spans end with it."""
         counted = stream.on_end
-        is_collected = self._collects and not self._collection.has_collector
 
         def ended(failed: bool) -> None:
             counted(failed)
             self._kept.append((request, stream, perf_counter(), time_ns(), is_collected, failed))
-            self._send()
+            if not self._is_due:
+                self._send_soon()
 
         stream.on_end = ended
+
+    def _send_soon(self) -> None:
+        self._is_due = True
+        self._loop.call_later(FLUSH_SECONDS, self._flush)
 
     def _flush(self) -> None:
         self._is_due = False

@@ -136,7 +136,9 @@ def test_an_interrupted_job_goes_on(engine: Engine, tmp_path: Path) -> None:
 
 
 # The interrupt may come between the opening of a file and the statement that closes it.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <_io.FileIO name=:pytest.PytestUnraisableExceptionWarning"
+)
 def test_a_job_over_rows_in_memory_goes_on(engine: Engine, tmp_path: Path) -> None:
     mark = tmp_path / "slow"
     mark.touch()

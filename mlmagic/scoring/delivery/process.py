@@ -33,6 +33,7 @@ class DeliveryProcess:
         self._loop = loop
         self._plans: list[Plan] = []
         self._reports: list[Report] = []
+        self._link_type: type[Link] | None = None
         self._reset()
         _all.add(self)
 
@@ -45,6 +46,9 @@ class DeliveryProcess:
 
     def register(self, plan: Plan, report: Report) -> int:
         """Another kind of records; returns its number. ``report`` is called from any thread."""
+        from mlmagic.scoring.delivery.link import Link  # now, and not beside the first requests
+
+        self._link_type = Link
         self._plans.append(plan)
         self._reports.append(report)
         if self._link is not None:
@@ -77,9 +81,10 @@ class DeliveryProcess:
             return
         try:
             if self._link is None:
-                from mlmagic.scoring.delivery.link import Link
-
-                self._link = Link(self._plans, self._report, self._flush, self._loop, self._pause_s)
+                assert self._link_type is not None  # there are no records without a kind
+                self._link = self._link_type(
+                    self._plans, self._report, self._flush, self._loop, self._pause_s
+                )
             for group in groups:
                 self._link.send(group)
             self._link.work()

@@ -252,6 +252,7 @@ class HttpConnection(asyncio.Protocol):
             return
         if request.abandoned:
             if self._observe is not None:
+                self._service.renderer.identify(request)  # as it would have been for the answer
                 self._observe(request, response)
             if isinstance(response, StreamedResponse):
                 response.abandon()

@@ -64,7 +64,7 @@ class Line(NamedTuple):
     def fields(self) -> tuple[Any, ...]:
         """As plain values, for another process."""
         context = None if self.context is None else tuple(self.context)
-        return self.time, self.text, self.stream, dict(self.attributes), context
+        return self.time, _encodable(self.text), self.stream, dict(self.attributes), context
 
     @classmethod
     def of(cls, fields: Sequence[Any]) -> Line:
@@ -135,7 +135,7 @@ def _line(line: Line) -> dict[str, Any]:
         "observedTimeUnixNano": str(line.time),
         "severityNumber": number,
         "severityText": text,
-        "body": {"stringValue": _encodable(line.text)},
+        "body": {"stringValue": line.text},
         "attributes": attributes({"log.iostream": line.stream, **line.attributes}),
     }
     if line.context is not None:

@@ -86,6 +86,15 @@ def test_what_is_not_sent_when_it_stops_is_sent_then(
     assert collector.text().count("got 1") == 50
 
 
+def test_a_line_that_is_no_utf_8_is_in_the_collectors_log(
+    collector: Collector, start_script: Callable[..., Any]
+) -> None:
+    script = "import sys\ndef init(): ...\ndef run(data):\n    print('half: \\ud83d', file=sys.stderr)\n"
+    server = start_script(script)
+    assert post(server, "1") == 200
+    wait_for(lambda: "half: ?" in collector.text(), collector.text)
+
+
 def test_a_script_that_fails_is_in_the_collectors_log(
     collector: Collector, start_script: Callable[..., Any]
 ) -> None:

@@ -214,9 +214,8 @@ class Reconciler:
     def _answering(self, seen: Observation) -> bool | None:
         """The probe of what serves; one slow answer does not make a Healthy service Unhealthy."""
         if not decisions.is_up(seen):
-            if (
-                seen.phase is Phase.STARTING
-            ):  # a request wakes it: what its last replica did not answer is over
+            if seen.phase is Phase.STARTING:
+                # As when a request wakes it: what its last replica did not answer is over.
                 self.health.note_probe(answered=True)
             return None
         if seen.idle:
